@@ -1,0 +1,27 @@
+"""Payloads become events or failures.
+
+In: a table of payloads (`tables.PAYLOADS`).
+Out: a table of events with one typed column per entity and self-describing event, and a table of failed events.
+"""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class EnrichSettings(BaseModel):
+    """Which enrichments run, in which order."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    enrichments: list[dict[str, Any]] = Field(
+        default=[
+            {"type": "page_url"},
+            {"type": "campaign"},
+            {"type": "referer"},
+            {"type": "user_agent"},
+        ],
+        description="Enrichments in order; each has a 'type' and the fields of that plugin.",
+    )
+    batch_payloads: int = Field(default=10_000, description="Payloads taken from the log at once; bounds memory.")
+    interval_s: float = Field(default=1.0, description="How often the loop looks for new payloads.")

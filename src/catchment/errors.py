@@ -1,0 +1,57 @@
+"""The tree of errors: each is named for who must act, and carries a hint that can be pasted.
+
+CatchmentError
+├── SettingsError            whoever writes catchment.yml
+│   ├── ProjectNotFound      whoever chose the folder
+│   └── PluginError          whoever wrote or named a plugin
+├── DefinitionError          whoever wrote an audience, sync, prediction or schema file
+├── CredentialsError         whoever holds the key
+├── LakeError                whoever runs the storage
+├── PortInUse                whoever runs this machine
+└── TransientError           nobody: trying again later is enough
+    └── RegistryUnavailable  a schema registry did not answer, so nothing may be judged yet
+"""
+
+
+class CatchmentError(Exception):
+    """Something a person must mend. `str()` is the fact with its place; `hint` is the mend."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class SettingsError(CatchmentError):
+    """A setting is wrong: the message names file and key."""
+
+
+class ProjectNotFound(SettingsError):
+    """There is no catchment.yml here or above."""
+
+
+class PluginError(SettingsError):
+    """A plugin is unknown, ambiguous or cannot be built."""
+
+
+class DefinitionError(CatchmentError):
+    """An audience, sync, prediction or schema file is wrong: the message names file and place."""
+
+
+class CredentialsError(CatchmentError):
+    """A system refused our key."""
+
+
+class LakeError(CatchmentError):
+    """The lake cannot be read or written."""
+
+
+class PortInUse(CatchmentError):
+    """Another program listens where we should."""
+
+
+class TransientError(CatchmentError):
+    """It may work on the next try; nothing was lost."""
+
+
+class RegistryUnavailable(TransientError):
+    """A schema registry did not answer; the batch waits, because good events must not be failed for it."""

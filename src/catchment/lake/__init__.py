@@ -1,0 +1,22 @@
+"""The only state: Delta tables under one URI, written by delta-rs and read by an engine.
+
+In: Arrow tables and their names.
+Out: Delta tables, each batch of the log in them exactly once; record batches for queries.
+"""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class LakeSettings(BaseModel):
+    """Where the lake is and what queries it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    uri: str = Field(default="lake", description="A folder (relative to the project), s3://, abfss:// or gs://.")
+    storage_options: dict[str, str] = Field(default={}, description="Handed to delta-rs as they are.")
+    engine: dict[str, Any] = Field(
+        default={"type": "duckdb", "memory_limit": "2GB", "threads": 2},
+        description="The query engine: a 'type' and the fields of that plugin.",
+    )

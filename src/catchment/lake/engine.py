@@ -1,0 +1,33 @@
+"""What every query engine offers: a session over the lake's tables, queried by SQL or Ibis."""
+
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from catchment.lake.lake import Lake
+from catchment.plugin import Plugin
+
+
+class Session(Protocol):
+    """An open connection in which each table of the lake is a view of the same name."""
+
+    def query(self, sql: str, parameters: dict[str, Any] | None = None) -> pa.RecordBatchReader:
+        """Run a query; values are parameters (`$name`), never pasted into the text."""
+        ...
+
+    def ibis(self) -> Any:
+        """Give the Ibis backend over the same views."""
+        ...
+
+
+class Engine(Plugin):
+    """A query engine. Stateless: everything it knows is in the lake."""
+
+    def attach(self, lake: Lake) -> AbstractContextManager[Session]:
+        """Open a session with a view for each table that stands in the lake."""
+        raise NotImplementedError
+
+    def dbt_target(self, lake: Lake) -> dict[str, Any]:
+        """Give the output of a dbt profile that builds models over this lake."""
+        raise NotImplementedError

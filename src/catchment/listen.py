@@ -1,0 +1,66 @@
+"""Servers of this product as child processes: check the port, start, wait until healthy, stop."""
+
+import multiprocessing
+import socket
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from catchment.errors import CatchmentError, PortInUse
+
+HEALTHY_WITHIN_S = 30.0
+
+
+def is_listening(host: str, port: int) -> bool:
+    """Say whether anything accepts connections there."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((host, port)) == 0
+
+
+def require_free_port(host: str, port: int, setting: str) -> None:
+    """Raise PortInUse, naming the setting that moves us, where the port is taken."""
+    if is_listening(host, port):
+        raise PortInUse(
+            f"Port {port} on {host} is in use by another program.",
+            hint=f"Stop that program, or set {setting} to a free port in catchment.yml.",
+        )
+
+
+@contextmanager
+def running(serve: Callable[..., None], *arguments: Any, health_url: str, name: str) -> Iterator[None]:
+    """Run `serve(*arguments)` in a child process for as long as the block lasts.
+
+    `serve` is a module-level function that blocks; it is started afresh (spawn), so its arguments must pickle. The block
+    begins once `health_url` answers 200.
+    """
+    child = multiprocessing.get_context("spawn").Process(target=serve, args=arguments, name=name, daemon=False)
+    child.start()
+    try:
+        _wait_until_healthy(child, health_url, name)
+        yield
+    finally:
+        child.terminate()
+        child.join(timeout=15)
+        if child.is_alive():
+            child.kill()
+            child.join()
+
+
+def _wait_until_healthy(child: Any, health_url: str, name: str) -> None:
+    deadline = time.monotonic() + HEALTHY_WITHIN_S
+    while time.monotonic() < deadline:
+        if child.exitcode is not None:
+            raise CatchmentError(
+                f"The {name} stopped while starting (exit {child.exitcode}).", hint="Its own message stands above."
+            )
+        try:
+            with urllib.request.urlopen(health_url, timeout=1) as answer:
+                if answer.status == 200:
+                    return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.05)
+    raise CatchmentError(f"The {name} did not answer at {health_url} in {HEALTHY_WITHIN_S:.0f} s.")

@@ -1,0 +1,29 @@
+"""Events become page views, sessions, people and features, by dbt.
+
+In: `events` of the lake.
+Out: derived Delta tables: page_views, sessions, users, user_mapping, people, conversions, first_touch_features.
+"""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Conversion(BaseModel):
+    """A declared conversion: which events count, and what each is worth."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    condition: str = Field(description="SQL over columns of `events`, portable between DuckDB and Spark.")
+    value: str | None = Field(default=None, description="SQL expression for the value of one conversion.")
+    default_value: float = 0
+
+
+class ModelSettings(BaseModel):
+    """What the models count and how."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    conversions: list[Conversion] = []
+    heartbeat_s: int = Field(default=10, description="Seconds between page pings, as the tracker is set.")
+    min_visit_length_s: int = Field(default=5, description="Seconds before the first page ping, as the tracker is set.")
+    user_models: str | None = Field(default="models", description="Folder of the project with dbt models of its own.")

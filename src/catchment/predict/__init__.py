@@ -1,0 +1,19 @@
+"""Features become scores.
+
+In: `first_touch_features` of the lake; a prediction file.
+Out: a registered MLflow model with the alias `champion`; `propensity_scores`.
+"""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class PredictSettings(BaseModel):
+    """Where models are tracked and how long training may take."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tracking_uri: str = Field(
+        default="sqlite:///.catchment/mlflow.db",
+        description="MLflow tracking store; a sqlite path is relative to the project.",
+    )
+    folder: str = Field(default="predictions", description="Folder of the project with one file per prediction.")
