@@ -34,8 +34,8 @@ def require_free_port(host: str, port: int, setting: str) -> None:
 def running(serve: Callable[..., None], *arguments: Any, health_url: str, name: str) -> Iterator[None]:
     """Run `serve(*arguments)` in a child process for as long as the block lasts.
 
-    `serve` is a module-level function that blocks; it is started afresh (spawn), so its arguments must pickle. The block
-    begins once `health_url` answers 200.
+    `serve` is a module-level function that blocks; it is started afresh (spawn), so its arguments must pickle. The
+    block begins once `health_url` answers 200.
     """
     child = multiprocessing.get_context("spawn").Process(target=serve, args=arguments, name=name, daemon=False)
     child.start()
