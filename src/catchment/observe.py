@@ -36,6 +36,12 @@ class Run:
             "error": error,
         }
 
+    @staticmethod
+    def read_counts(row: dict[str, Any]) -> dict[str, Any]:
+        """Give back the counts of a row of `runs`."""
+        counts: dict[str, Any] = json.loads(row["counts"])
+        return counts
+
 
 @contextmanager
 def timed(verb: str, name: str = "", *, record: Callable[[dict[str, Any]], None] | None = None) -> Iterator[Run]:

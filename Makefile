@@ -1,0 +1,49 @@
+# The two commands a newcomer types are `make demo` and `make test`; both set up everything they need, and reuse it.
+.PHONY: demo test check bench console setup clean
+.DELETE_ON_ERROR:
+
+VENV := .venv
+BIN := $(VENV)/bin
+STATIC := src/catchment/serve/static/index.html
+
+demo: setup console
+	@mkdir -p demo
+	cd demo && ../$(BIN)/catchment demo $(DEMO)
+
+test: setup $(if $(wildcard console/package.json),console) $(VENV)/.chromium
+	$(BIN)/python -m pytest $(TEST)
+
+check: setup
+	$(BIN)/ruff format --check src tests
+	$(BIN)/ruff check src tests
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest tests/test_house.py
+
+bench: setup
+	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+console: $(STATIC)
+
+setup: $(VENV)/.installed
+
+$(VENV)/.installed: requirements/runtime.txt requirements/dev.txt pyproject.toml bin/setup
+	sh bin/setup $(VENV)
+	@touch $@
+
+$(VENV)/.chromium: bin/chromium | setup
+	sh bin/chromium
+	@touch $@
+
+CONSOLE_SOURCES := $(shell find console -type f -not -path '*/node_modules/*' 2>/dev/null)
+
+console/node_modules/.installed: console/package.json console/package-lock.json
+	cd console && npm ci --no-audit --no-fund
+	@touch $@
+
+$(STATIC): console/node_modules/.installed $(CONSOLE_SOURCES)
+	cd console && npm run build
+	@touch $@
+
+clean:
+	rm -rf $(VENV) console/node_modules src/catchment/serve/static demo
