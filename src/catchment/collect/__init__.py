@@ -4,9 +4,9 @@ In: HTTP requests of trackers and webhooks.
 Out: payloads in a log (`tables.PAYLOADS`), each durable before its request is answered with 200.
 """
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class CookieSettings(BaseModel):
@@ -23,6 +23,12 @@ class CookieSettings(BaseModel):
     secure: bool = True
     http_only: bool = True
     same_site: Literal["None", "Lax", "Strict"] = "None"
+
+    @model_validator(mode="after")
+    def _is_one_that_browsers_keep(self) -> Self:
+        if self.same_site == "None" and not self.secure:
+            raise ValueError("browsers drop a cookie with same_site None that is not secure; use Lax")
+        return self
 
 
 class CollectSettings(BaseModel):
