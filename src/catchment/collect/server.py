@@ -41,17 +41,17 @@ class Collector:
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         """Answer one request."""
-        method, path = scope.method, scope.path
-        if path == "/health":
-            await self._answer_health(protocol)
-        elif method == "OPTIONS":
-            self._answer_preflight(scope, protocol)
-        elif _is_tracked(method, path):
-            await self._keep(scope, protocol)
-        elif path == "/robots.txt":
-            protocol.response_str(200, TEXT_HEADERS, "User-agent: *\nDisallow: /\n")
-        else:
-            protocol.response_str(404, TEXT_HEADERS, "404 not found")
+        match scope.method, scope.path:
+            case _, "/health":
+                await self._answer_health(protocol)
+            case "OPTIONS", _:
+                self._answer_preflight(scope, protocol)
+            case method, path if _is_tracked(method, path):
+                await self._keep(scope, protocol)
+            case _, "/robots.txt":
+                protocol.response_str(200, TEXT_HEADERS, "User-agent: *\nDisallow: /\n")
+            case _:
+                protocol.response_str(404, TEXT_HEADERS, "404 not found")
 
     async def _keep(self, scope: Any, protocol: Any) -> None:
         body, body_bytes = None, 0
