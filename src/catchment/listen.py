@@ -3,7 +3,6 @@
 import multiprocessing
 import socket
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -52,15 +51,19 @@ def running(serve: Callable[..., None], *arguments: Any, health_url: str, name: 
 
 def _wait_until_healthy(child: Any, health_url: str, name: str) -> None:
     deadline = time.monotonic() + HEALTHY_WITHIN_S
-    while time.monotonic() < deadline:
+    while not _answers(health_url):
         if child.exitcode is not None:
             raise CatchmentError(
                 f"The {name} stopped while starting (exit {child.exitcode}).", hint="Its own message stands above."
             )
-        try:
-            with urllib.request.urlopen(health_url, timeout=1) as answer:
-                if answer.status == 200:
-                    return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.05)
-    raise CatchmentError(f"The {name} did not answer at {health_url} in {HEALTHY_WITHIN_S:.0f} s.")
+        if time.monotonic() > deadline:
+            raise CatchmentError(f"The {name} did not answer at {health_url} in {HEALTHY_WITHIN_S:.0f} s.")
+        time.sleep(0.05)
+
+
+def _answers(health_url: str) -> bool:
+    try:
+        with urllib.request.urlopen(health_url, timeout=1) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
