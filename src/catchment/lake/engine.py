@@ -1,12 +1,14 @@
 """What every query engine offers: a session over the lake's tables, queried by SQL or Ibis."""
 
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, Protocol, cast
 
 import pyarrow as pa
 
+from catchment.lake import LakeSettings
 from catchment.lake.lake import Lake
-from catchment.plugin import Plugin
+from catchment.plugin import Plugin, build_plugin
 
 
 class Session(Protocol):
@@ -31,3 +33,9 @@ class Engine(Plugin):
     def dbt_target(self, lake: Lake) -> dict[str, Any]:
         """Give the output of a dbt profile that builds models over this lake."""
         raise NotImplementedError
+
+
+def open_engine(settings: LakeSettings, folder: Path) -> Engine:
+    """Build the engine that `lake.engine` names, a project's own `plugins/lake/engines` first."""
+    engine = build_plugin("lake/engines", settings.engine, place="lake.engine", project_folder=folder)
+    return cast(Engine, engine)

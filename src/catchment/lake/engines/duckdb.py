@@ -6,8 +6,8 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
-from duckdb_extensions import import_extension
 
+from catchment.lake.delta_views import load_delta, view_tables
 from catchment.lake.engine import Engine, Session
 from catchment.lake.lake import Lake
 
@@ -33,12 +33,21 @@ class DuckDB(Engine):
 
     @contextmanager
     def attach(self, lake: Lake) -> Iterator[Session]:
-        import_extension("delta")
-        config: dict[str, Any] = {"memory_limit": self.memory_limit, "threads": self.threads}
-        with duckdb.connect(":memory:", config=config) as connection:
-            connection.execute("set timezone = 'UTC'")
-            connection.execute("load delta")
-            for table in lake.tables():
-                path = lake.path(table).replace("'", "''")
-                connection.execute(f"create view {table} as select * from delta_scan('{path}')")
+        with duckdb.connect(":memory:", config=self._config()) as connection:
+            load_delta(connection)
+            view_tables(connection, lake)
             yield _DuckDBSession(connection)
+
+    def dbt_target(self, lake: Lake) -> dict[str, Any]:
+        plugin = {"uri": lake.uri, "storage_options": lake.storage_options}
+        return {
+            "type": "duckdb",
+            "path": ":memory:",
+            "schema": "main",
+            "threads": 1,
+            "config_options": self._config(),
+            "plugins": [{"module": "catchment.lake.dbt_duckdb", "alias": "lake", "config": plugin}],
+        }
+
+    def _config(self) -> dict[str, Any]:
+        return {"memory_limit": self.memory_limit, "threads": self.threads}

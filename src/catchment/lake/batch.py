@@ -1,0 +1,74 @@
+"""One slice of the log becomes rows of `events` and `failed_events`, and one row of `batches`, exactly once.
+
+Each table remembers the last offset it holds in its own Delta log. After a crash the slice is simply committed again:
+a table leaves out what it holds. `batches` comes last, so a slice that stands there stands everywhere.
+"""
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from catchment.event import LOAD_TSTAMP
+from catchment.lake.lake import Lake
+from catchment.tables import BATCHES, EVENTS, FAILED_EVENTS, OFFSET
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one commit added to the lake; all counts are 0 where the lake held the whole slice before."""
+
+    log_id: str
+    first_offset: int
+    last_offset: int
+    payloads: int
+    received: int
+    events: int
+    failed: int
+    committed_at: datetime
+
+
+def commit_batch(
+    lake: Lake, log_id: str, payloads: pa.Table, events: pa.Table, failed: pa.Table, *, now: datetime | None = None
+) -> Batch:
+    """Commit a slice of the log; it may be repeated, whole or longer, and nothing is lost or doubled.
+
+    The log may forget these payloads as soon as this returns.
+    """
+    now = now or datetime.now(UTC)
+    last = pc.max(payloads[OFFSET]).as_py()
+    if last is None:
+        raise ValueError("A batch needs at least one payload.")
+    lake.append(EVENTS.name, _stamp(events, now), app_id=log_id, offset=last)
+    lake.append(FAILED_EVENTS.name, failed, app_id=log_id, offset=last)
+    batch = _count(lake, log_id, payloads, events, failed, now=now)
+    if batch.payloads:
+        row = pa.Table.from_pylist([asdict(batch)], schema=BATCHES.schema)
+        row = row.append_column(OFFSET, pa.array([last], pa.int64()))
+        lake.append(BATCHES.name, row, app_id=log_id, offset=last)
+    return batch
+
+
+def _stamp(events: pa.Table, now: datetime) -> pa.Table:
+    stamps = pa.repeat(pa.scalar(now, LOAD_TSTAMP.type), events.num_rows)
+    if LOAD_TSTAMP.name not in events.column_names:
+        return events.append_column(LOAD_TSTAMP.name, stamps)
+    return events.set_column(events.column_names.index(LOAD_TSTAMP.name), LOAD_TSTAMP.name, stamps)
+
+
+def _count(lake: Lake, log_id: str, payloads: pa.Table, events: pa.Table, failed: pa.Table, *, now: datetime) -> Batch:
+    """Count only what no earlier row of `batches` counts, so the sum over its rows is the whole log."""
+    done = lake.committed(BATCHES.name, log_id)
+    offsets, good, bad = (table[OFFSET].filter(pc.greater(table[OFFSET], done)) for table in (payloads, events, failed))
+    bounds = pc.min_max(offsets if len(offsets) else payloads[OFFSET]).as_py()
+    return Batch(
+        log_id=log_id,
+        first_offset=bounds["min"],
+        last_offset=bounds["max"],
+        payloads=len(offsets),
+        received=len(good) + len(bad),
+        events=len(good),
+        failed=len(bad),
+        committed_at=now,
+    )

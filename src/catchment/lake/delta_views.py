@@ -1,0 +1,37 @@
+"""The lake's tables as views of a DuckDB connection; the Delta extension comes from PyPI, with nothing to download."""
+
+from importlib.resources import files
+
+import duckdb
+
+from catchment.errors import LakeError
+from catchment.lake.lake import Lake
+
+
+def load_delta(connection: duckdb.DuckDBPyConnection) -> None:
+    """Load the Delta extension and speak UTC; raises LakeError where the extension is not of DuckDB's version."""
+    connection.execute("set timezone = 'UTC'")
+    folder = files("duckdb_extension_delta") / "extensions" / f"v{duckdb.__version__}"
+    extension = folder / "delta.duckdb_extension"
+    if not extension.is_file():
+        raise LakeError(
+            f"The installed duckdb-extension-delta has no extension for DuckDB {duckdb.__version__}.",
+            hint=f"pip install duckdb-extension-delta=={duckdb.__version__}",
+        )
+    connection.execute(f"load {_text(str(extension))}")
+
+
+def view_tables(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
+    """Put a view of the same name over each table that stands in the lake, at its newest version."""
+    for table in lake.tables():
+        view_table(connection, lake, table)
+
+
+def view_table(connection: duckdb.DuckDBPyConnection, lake: Lake, table: str) -> None:
+    """Put a view of the same name over one table of the lake."""
+    name = '"' + table.replace('"', '""') + '"'
+    connection.execute(f"create or replace view {name} as select * from delta_scan({_text(lake.path(table))})")
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
