@@ -172,7 +172,8 @@ SYNC_RUNS = Table(
     "sync_runs",
     "activate",
     ("run_id",),
-    "one run of one sync; planned = sent + rejected + retry + unknown",
+    "one run of one sync; added + changed + removed = sent + rejected + retry + unknown; what was not sent is "
+    "unchanged, skipped (no identifier) or held (refused before, and the same still)",
     _schema(
         run_id=STRING,
         sync=STRING,
@@ -186,6 +187,7 @@ SYNC_RUNS = Table(
         removed=LONG,
         unchanged=LONG,
         skipped=LONG,
+        held=LONG,
         sent=LONG,
         rejected=LONG,
         retry=LONG,
@@ -198,7 +200,8 @@ SYNC_ROWS = Table(
     "sync_rows",
     "activate",
     ("run_id", "row_key", "operation"),
-    "one row that one run sent or tried to send, with the exact payload (identifying fields masked)",
+    "one row that one run sent, tried to send or skipped for a new reason, with the exact payload (names and addresses "
+    "masked)",
     _schema(
         run_id=STRING,
         sync=STRING,
@@ -219,16 +222,22 @@ SYNC_STATE = Table(
     "sync_state",
     "activate",
     ("sync", "row_key"),
-    "what one destination holds of one row, as last accepted by it; the fingerprint moves only on ok",
+    "what one destination holds of one row; the fingerprint moves only on ok. A run appends, so of a key that stands "
+    "here twice the highest sequence counts; the end of a run leaves one",
     _schema(
         sync=STRING,
         row_key=STRING,
+        scope=STRING,
+        identity=STRING,
         fingerprint=STRING,
         payload=STRING,
+        tried_fingerprint=STRING,
         last_status=STRING,
+        reason=STRING,
         attempts=INT,
         next_attempt_at=TIMESTAMP,
         sent_at=TIMESTAMP,
+        sequence=LONG,
     ),
 )
 

@@ -91,9 +91,10 @@ class Lake:
         self._write(table, rows, mode="append", schema_mode="merge", commit_properties=commit)
         return int(rows.num_rows)
 
-    def overwrite(self, table: str, rows: pa.Table) -> None:
-        """Replace all rows, and the schema with them, in one commit."""
-        self._write(table, rows, mode="overwrite", schema_mode="overwrite")
+    def overwrite(self, table: str, rows: pa.Table, *, where: str | None = None) -> None:
+        """Replace all rows, and the schema with them, in one commit; with `where`, only the rows that fit it."""
+        how = {"schema_mode": "overwrite"} if where is None else {"predicate": where}
+        self._write(table, rows, mode="overwrite", **how)
 
     def merge(self, table: str, rows: pa.Table, key: Sequence[str] | None = None) -> None:
         """Update the rows with the same key and insert the others, in one commit."""

@@ -1,0 +1,42 @@
+"""Braze: batches refused whole, addresses that are wrong, and audiences beside each other."""
+
+from typing import Any
+
+import pytest
+
+from catchment.errors import CatchmentError
+
+from ..conftest import AUDIENCE, World
+
+
+def test_a_batch_refused_whole_is_halved_until_the_bad_row_stands_alone(world: World, people: Any) -> None:
+    world.settle(people(4))
+    world.order("braze", status=400, times=2, body={"message": "no"})
+    world.order("braze", status=400, after=0, times=1, body={"message": "this one is bad"})
+    report = world.run("braze")
+    assert (report.sent, report.rejected) == (3, 1)
+    assert [row["reason"] for row in world.receipts(report) if row["status"] == "rejected"] == ["this one is bad"]
+
+
+def test_two_audiences_live_beside_each_other_in_one_attribute(world: World, people: Any) -> None:
+    world.settle(people(2))
+    world.run("braze")
+    other = world.sync("braze", name="everybody", audience=None, model="people")
+    world.run("braze", other)
+    world.settle(people(2), ["p0000"])
+    world.run("braze")
+    held = world.holds("braze")
+    assert held["p0000"]["catchment_audiences"] == [AUDIENCE, "everybody"]
+    assert held["p0001"]["catchment_audiences"] == ["everybody"]
+
+
+def test_an_address_that_is_not_braze_is_named_with_its_setting(world: World, people: Any) -> None:
+    world.settle(people(1))
+    with pytest.raises(CatchmentError, match="There is no Braze at") as lost:
+        world.run("braze", url=f"{world.sandbox.base_url}/brass")
+    assert "activate.destinations.braze.url" in lost.value.hint
+
+
+def test_a_vendor_that_is_not_there_is_told_apart_from_a_wrong_key(world: World) -> None:
+    with pytest.raises(CatchmentError, match="Braze does not answer at http://127.0.0.1:9"):
+        world.destination("braze", url="http://127.0.0.1:9").check()
