@@ -354,6 +354,7 @@ def test_a_whole_table_may_be_sent_without_an_audience(world: World, people: Any
     [
         ({"audience": "prospect"}, "audience: 'prospect' was never refreshed"),
         ({"fields": {"email": "e_mail"}}, "email: people has no column 'e_mail'"),
+        ({"fields": {"propensity": "form_submited.score"}}, "the prediction 'form_submited' has scored nobody"),
         ({"key": "id"}, "key: people has no column 'id'"),
         ({"identifiers": {"user": "person_id"}}, "Braze has no 'user'"),
         ({"target": {"atribute": "x"}}, "target: atribute: is not a key here"),

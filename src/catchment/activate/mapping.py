@@ -38,29 +38,17 @@ def read_rows(sync: Sync, destination: Destination, session: Session, lake: Lake
 
 
 def _query(sync: Sync, session: Session, lake: Lake) -> tuple[str, dict[str, str]]:
-    known = _columns(sync, session, lake)
-    scores: dict[str, str] = {}
-    selected = []
-    for name, column in sync.columns().items():
-        if "." in column:
-            prediction, column = column.split(".")
-            selected.append(f"{scores.setdefault(prediction, f'score_{len(scores)}')}.{column}")
-        elif column == sync.key:
-            selected.append("members.row_key")
-        elif column in known:
-            selected.append(f"model.{column}")
-        else:
-            raise DefinitionError(
-                f"{sync.file}: {name}: {sync.model} has no column '{column}'.", hint=near(column, known)
-            )
-    parameters = {alias: prediction for prediction, alias in scores.items()}
+    predictions = dict.fromkeys(column.split(".")[0] for column in sync.columns().values() if "." in column)
+    aliases = {prediction: f"score_{number}" for number, prediction in enumerate(predictions)}
+    selected = _select(sync, _columns(sync, session, lake), aliases)
+    parameters = {alias: prediction for prediction, alias in aliases.items()}
     joins = [
         f"left join {PROPENSITY_SCORES.name} as {alias}\n"
         f"    on {alias}.person_id = members.row_key and {alias}.prediction = ${alias}"
-        for alias in scores.values()
+        for alias in aliases.values()
     ]
-    if scores:
-        _require(PROPENSITY_SCORES.name, lake, hint="`catchment train` and `catchment score` fill it.")
+    for prediction in predictions:
+        _require_prediction(prediction, sync, session, lake)
     members = f"select cast({sync.key} as string) as row_key\n    from {sync.model}"
     if sync.audience is not None:
         _require_audience(sync, session, lake)
@@ -78,6 +66,22 @@ def _query(sync: Sync, session: Session, lake: Lake) -> tuple[str, dict[str, str
     return "\n".join(lines), parameters
 
 
+def _select(sync: Sync, known: list[str], aliases: dict[str, str]) -> list[str]:
+    """Give the expression behind each of the destination's names; raises DefinitionError for a column we have not."""
+    own = {name: column for name, column in sync.columns().items() if "." not in column and column != sync.key}
+    for name, column in own.items():
+        if column not in known:
+            message = f"{sync.file}: {name}: {sync.model} has no column '{column}'."
+            raise DefinitionError(message, hint=near(column, known))
+    places = {**{column: f"model.{column}" for column in own.values()}, sync.key: "members.row_key"}
+    return [places.get(column) or _score_column(column, aliases) for column in sync.columns().values()]
+
+
+def _score_column(reference: str, aliases: dict[str, str]) -> str:
+    prediction, column = reference.split(".")
+    return f"{aliases[prediction]}.{column}"
+
+
 def _columns(sync: Sync, session: Session, lake: Lake) -> list[str]:
     _require(sync.model, lake, hint="`catchment build` fills it; or name another model in the sync.")
     names: list[str] = session.query(f"select * from {sync.model} where 1 = 0").schema.names
@@ -91,18 +95,32 @@ def _require(table: str, lake: Lake, *, hint: str) -> None:
         raise LakeError(f"The lake has no table '{table}' yet.", hint=hint)
 
 
+def _require_prediction(prediction: str, sync: Sync, session: Session, lake: Lake) -> None:
+    """Refuse scores that never were: as empty ones they would clear what was sent before."""
+    table = PROPENSITY_SCORES.name
+    _require(table, lake, hint="`catchment train` and `catchment score` fill it.")
+    known = _distinct("prediction", table, session)
+    if prediction not in known:
+        raise DefinitionError(
+            f"{sync.file}: fields: the prediction '{prediction}' has scored nobody.",
+            hint=f"`catchment score {prediction}`, or mend the name. {near(prediction, known)}",
+        )
+
+
 def _require_audience(sync: Sync, session: Session, lake: Lake) -> None:
     """Refuse an audience that never was: as an empty one it would take everybody out."""
     _require(AUDIENCE_MEMBERS.name, lake, hint="`catchment refresh` fills it.")
-    known: set[str] = set()
-    for table in (AUDIENCE_MEMBERS.name, AUDIENCE_RUNS.name):
-        if lake.exists(table):
-            known |= set(session.query(f"select distinct audience from {table}").read_all()["audience"].to_pylist())
+    tables = [table for table in (AUDIENCE_MEMBERS.name, AUDIENCE_RUNS.name) if lake.exists(table)]
+    known = {name for table in tables for name in _distinct("audience", table, session)}
     if sync.audience not in known:
         raise DefinitionError(
             f"{sync.file}: audience: '{sync.audience}' was never refreshed.",
             hint=f"`catchment refresh {sync.audience}`, or mend the name. {near(str(sync.audience), known)}",
         )
+
+
+def _distinct(column: str, table: str, session: Session) -> set[str]:
+    return set(session.query(f"select distinct {column} from {table}").read_all()[column].to_pylist())
 
 
 def _require_unique(sync: Sync, rows: pl.DataFrame) -> None:

@@ -38,5 +38,5 @@ def test_an_address_that_is_not_braze_is_named_with_its_setting(world: World, pe
 
 
 def test_a_vendor_that_is_not_there_is_told_apart_from_a_wrong_key(world: World) -> None:
-    with pytest.raises(CatchmentError, match="Braze does not answer at http://127.0.0.1:9"):
+    with pytest.raises(CatchmentError, match=r"Braze does not answer at http://127\.0\.0\.1:9"):
         world.destination("braze", url="http://127.0.0.1:9").check()

@@ -51,7 +51,7 @@ def test_what_is_hashed_already_is_left_alone_and_ids_are_not_hashed(world: Worl
 def test_a_batch_with_invalid_entries_is_refused_because_meta_only_counts_them(world: World) -> None:
     rows = [{"EMAIL": hashed("a@b.co")}, {"EMAIL": "not hashed"}]
     batch = Batch(world.sync("meta"), "upsert", rows)
-    with open_caller() as caller, pytest.raises(Refused, match="1 invalid of 2 received, such as .*not hashed"):
+    with open_caller() as caller, pytest.raises(Refused, match=r"1 invalid of 2 received, such as .*not hashed"):
         world.destination("meta").send(batch, caller)
 
 
