@@ -7,6 +7,8 @@ CatchmentError
 ├── DefinitionError          whoever wrote an audience, sync, prediction or schema file
 ├── CredentialsError         whoever holds the key
 ├── LakeError                whoever runs the storage
+├── ModelError               whoever trains models
+│   └── TooFewExamples       nobody: there is too little to learn from yet
 ├── PortInUse                whoever runs this machine
 └── TransientError           nobody: trying again later is enough
     └── RegistryUnavailable  a schema registry did not answer, so nothing may be judged yet
@@ -43,6 +45,14 @@ class CredentialsError(CatchmentError):
 
 class LakeError(CatchmentError):
     """The lake cannot be read or written."""
+
+
+class ModelError(CatchmentError):
+    """A prediction has no champion, or one that cannot be loaded or used."""
+
+
+class TooFewExamples(ModelError):
+    """A model cannot be learned or judged from the people there are yet."""
 
 
 class PortInUse(CatchmentError):

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class PredictSettings(BaseModel):
-    """Where models are tracked and how long training may take."""
+    """Where models are tracked and how much of the machine training may take."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -17,3 +17,4 @@ class PredictSettings(BaseModel):
         description="MLflow tracking store; a sqlite path is relative to the project.",
     )
     folder: str = Field(default="predictions", description="Folder of the project with one file per prediction.")
+    threads: int = Field(default=2, gt=0, description="Threads that training may use.")

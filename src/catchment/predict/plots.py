@@ -1,0 +1,43 @@
+"""Curves and importances as figures, for people who read a run in MLflow."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from catchment.predict.judge import Curve
+
+CHANCE = {"roc": ((0, 1), (0, 1)), "calibration": ((0, 1), (0, 1)), "gain": ((0, 1), (0, 1)), "lift": ((0, 1), (1, 1))}
+"""Where a model that knows nothing would lie; of a calibration, where a perfect one would."""
+SHOWN = 20
+
+
+def plot_curve(name: str, curve: Curve) -> Any:
+    """Draw one curve beside the line of chance."""
+    figure, axes = _figure(name.replace("_", " "))
+    axes.plot(curve.x, curve.y, marker="o" if name == "calibration" else "")
+    if name in CHANCE:
+        end = max(curve.x + curve.y) if name == "calibration" else 1
+        (left, right), (low, high) = CHANCE[name]
+        scale = end if name == "calibration" else 1
+        axes.plot((left, right * scale), (low, high * scale), linestyle="--", color="grey")
+    axes.set_xlabel(curve.x_label)
+    axes.set_ylabel(curve.y_label)
+    return figure
+
+
+def plot_importance(worth: Mapping[str, float]) -> Any:
+    """Draw what each feature is worth, the most valuable on top."""
+    figure, axes = _figure("what each feature is worth")
+    shown = list(worth.items())[:SHOWN][::-1]
+    axes.barh([name for name, _ in shown], [value for _, value in shown])
+    axes.set_xlabel("ROC AUC lost when shuffled")
+    return figure
+
+
+def _figure(title: str) -> tuple[Any, Any]:
+    # Figure, not pyplot: pyplot keeps every figure in a global list and may want a screen.
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 4.5), layout="constrained")
+    axes = figure.add_subplot()
+    axes.set_title(title)
+    return figure, axes
