@@ -19,3 +19,4 @@ class SchemaSettings(BaseModel):
         description="Registries in order; each has a 'type' and the fields of that plugin.",
     )
     max_json_depth: int = Field(default=40, description="Deeper JSON fails validation instead of being walked.")
+    cache_ttl_s: float = Field(default=60.0, description="How long an answer, or that there is none, is remembered.")
