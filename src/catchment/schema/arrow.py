@@ -273,7 +273,9 @@ def _to_double(value: Any) -> float:
 
 def _to_decimal(value: Any, *, scale: int) -> Decimal:
     try:
-        return Decimal(str(_to_double(value) if isinstance(value, float) else value)).quantize(Decimal(1).scaleb(-scale))
+        return Decimal(str(_to_double(value) if isinstance(value, float) else value)).quantize(
+            Decimal(1).scaleb(-scale)
+        )
     except InvalidOperation as error:
         raise ValueError("a decimal number was expected") from error
 

@@ -43,7 +43,9 @@ def read_schema(path: Path, key: SchemaKey) -> Schema:
     try:
         schema = json.loads(path.read_bytes())
     except ValueError as error:
-        raise DefinitionError(f"{path} is not JSON: {error}.", hint=f"Mend {path}; `jq . {path}` shows where.") from error
+        raise DefinitionError(
+            f"{path} is not JSON: {error}.", hint=f"Mend {path}; `jq . {path}` shows where."
+        ) from error
     if not isinstance(schema, dict):
         raise DefinitionError(f"{path} is no JSON Schema: it is no object.", hint='Start it with {"type": "object"}.')
     claim = schema.get("self")

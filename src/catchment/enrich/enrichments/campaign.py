@@ -1,0 +1,48 @@
+"""Read the marketing parameters of the page's URL."""
+
+from functools import partial
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+import pyarrow as pa
+from pydantic import Field
+
+from catchment.enrich.enrichment import Columns, Enrichment, Step, column, fields, map_distinct
+from catchment.event import STRING
+
+_COLUMNS = ("mkt_medium", "mkt_source", "mkt_term", "mkt_content", "mkt_campaign", "mkt_clickid", "mkt_network")
+_TYPE = pa.struct([(name, STRING) for name in _COLUMNS])
+
+
+class Campaign(Enrichment):
+    """Read the marketing parameters of the page's URL; of each list the first that is present wins."""
+
+    medium: list[str] = ["utm_medium"]
+    source: list[str] = ["utm_source"]
+    term: list[str] = ["utm_term"]
+    content: list[str] = ["utm_content"]
+    campaign: list[str] = ["utm_campaign"]
+    click_ids: dict[str, str] = Field(
+        default={"gclid": "Google", "msclkid": "Microsoft", "dclid": "DoubleClick"},
+        description="Parameter that carries a click's id, and the network it belongs to.",
+    )
+
+    def open(self, project_folder: Path) -> Step:
+        return partial(_enrich, self)
+
+
+def _enrich(campaign: Campaign, events: pa.Table) -> Columns:
+    return fields(map_distinct(column(events, "page_urlquery"), partial(_read, campaign), _TYPE))
+
+
+def _read(campaign: Campaign, query: str) -> dict[str, str] | None:
+    parameters = {key: value for key, value in reversed(parse_qsl(query)) if value}
+    found: dict[str, str] = {}
+    for name in ("medium", "source", "term", "content", "campaign"):
+        value = next((parameters[key] for key in getattr(campaign, name) if key in parameters), None)
+        if value is not None:
+            found[f"mkt_{name}"] = value
+    clicked = next((key for key in campaign.click_ids if key in parameters), None)
+    if clicked is not None:
+        found |= {"mkt_clickid": parameters[clicked], "mkt_network": campaign.click_ids[clicked]}
+    return found or None

@@ -1,0 +1,79 @@
+"""Say what kind of site the visitor came from."""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+import pyarrow as pa
+import yaml
+from pydantic import Field
+
+from catchment.enrich.enrichment import Columns, Enrichment, Step, column, fields, map_distinct
+from catchment.event import STRING
+
+_TYPE = pa.struct([("refr_medium", STRING), ("refr_source", STRING), ("refr_term", STRING)])
+_KNOWN = Path(__file__).parent.parent / "referers.yml"
+_SCHEMES = frozenset({"http", "https", "android-app"})
+
+Site = tuple[str, str, tuple[str, ...]]
+
+
+class Referer(Enrichment):
+    """Say what kind of site the visitor came from: search, social, email, chatbot, internal or unknown."""
+
+    internal_domains: list[str] = Field(default=[], description="Hosts that are yours, beside the page's own.")
+    referers: dict[str, dict[str, list[str]]] = Field(
+        default={}, description="Your own sites, before ours: medium, then source, then hosts with or without a path."
+    )
+
+    def open(self, project_folder: Path) -> Step:
+        sites = _index(yaml.safe_load(_KNOWN.read_text()))
+        own = {
+            medium: {source: {"hosts": hosts} for source, hosts in by.items()} for medium, by in self.referers.items()
+        }
+        return partial(_enrich, sites | _index(own), frozenset(self.internal_domains))
+
+
+def _index(known: dict[str, dict[str, dict[str, list[str]]]]) -> dict[str, Site]:
+    return {
+        host: (medium, source, tuple(entry.get("terms", ())))
+        for medium, sources in known.items()
+        for source, entry in sources.items()
+        for host in entry["hosts"]
+    }
+
+
+def _enrich(sites: dict[str, Site], internal: frozenset[str], events: pa.Table) -> Columns:
+    names = ("refr_urlscheme", "refr_urlhost", "refr_urlpath", "refr_urlquery", "page_urlhost")
+    rows = zip(*(column(events, name).to_pylist() for name in names), strict=True)
+    keys = pa.array(["\x00".join(part or "" for part in row) if row[1] else None for row in rows], STRING)
+    return fields(map_distinct(keys, partial(_classify, sites, internal), _TYPE))
+
+
+def _classify(sites: dict[str, Site], internal: frozenset[str], key: str) -> dict[str, Any] | None:
+    scheme, host, path, query, page_host = key.split("\x00")
+    host = host.lower()
+    if scheme not in _SCHEMES:
+        return None
+    if host == page_host.lower() or host in internal:
+        return {"refr_medium": "internal"}
+    site = next((sites[name] for name in _names(host, path) if name in sites), None)
+    if site is None:
+        return {"refr_medium": "unknown"}
+    medium, source, terms = site
+    words = parse_qs(query)
+    term = next((words[name][0] for name in terms if name in words), None)
+    return {"refr_medium": medium, "refr_source": source, "refr_term": term}
+
+
+def _names(host: str, path: str) -> Iterator[str]:
+    """Give what the site may be listed as, the most exact first: with the path, its first part, then by host alone."""
+    first = "/" + path.strip("/").split("/")[0]
+    labels = host.split(".")
+    for number in range(max(len(labels) - 1, 1)):
+        name = ".".join(labels[number:])
+        yield name + path
+        yield name + first
+        yield name
