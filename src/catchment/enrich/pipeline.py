@@ -48,7 +48,7 @@ class Enriched:
 
 class _Raw(NamedTuple):
     payload: int
-    index: int
+    place: int
     parameters: dict[str, Any]
 
 
@@ -75,7 +75,7 @@ class Pipeline:
         events = _check_lengths(events, faults)
         for position, (kind, reasons) in sorted(faults.items()):
             raw = raws[position]
-            failures.add_event(rows[raw.payload], raw.index, kind, reasons, raw.parameters)
+            failures.add_event(rows[raw.payload], raw.place, kind, reasons, raw.parameters)
         failed = failures.table()
         return Enriched(events.drop_columns([_ROW]), failed, events.num_rows + failed.num_rows)
 
@@ -178,7 +178,7 @@ def _identity(columns: Columns, raws: list[_Raw], rows: list[dict[str, Any]]) ->
     if ids.null_count == 0:
         return {}
     made = [
-        stable_id(rows[raw.payload]["payload_id"], raw.index, "event") if id_ is None else id_
+        stable_id(rows[raw.payload]["payload_id"], raw.place, "event") if id_ is None else id_
         for raw, id_ in zip(raws, ids.to_pylist(), strict=True)
     ]
     return {"event_id": pa.array(made, STRING)}

@@ -1,8 +1,8 @@
 """JSON Schemas become Arrow columns, one for each schema and model, by the mapping of Snowplow's lake loader.
 
-Everything is nullable. Integers are int64 whatever their bounds, so that a wider bound in a later version breaks nothing.
-Versions of one model are folded oldest first: new fields are appended; a version whose field has another type gets a column of
-its own, `<column>_recovered_<version>`, so that data already stored keeps its type.
+Everything is nullable. Integers are int64 whatever their bounds, so that a wider bound in a later version breaks
+nothing. Versions of one model are folded oldest first: new fields are appended; a version whose field has another type
+gets a column of its own, `<column>_recovered_<version>`, so that data already stored keeps its type.
 """
 
 import re

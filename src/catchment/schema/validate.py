@@ -1,5 +1,6 @@
 """Judge data by a JSON Schema: draft 4 as Iglu's schemas are, or the newer draft that a schema names."""
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple, NoReturn
 
 import jsonschema_rs
@@ -57,16 +58,16 @@ def is_deeper(value: object, levels: int) -> bool:
     """Say whether objects and arrays are nested deeper than `levels`, without recursion."""
     row: list[object] = [value]
     for _ in range(levels):
-        below: list[object] = []
-        for item in row:
-            if isinstance(item, dict):
-                below.extend(item.values())
-            elif isinstance(item, list):
-                below.extend(item)
-        if not below:
+        row = [item for outer in row for item in _inside(outer)]
+        if not row:
             return False
-        row = below
     return any(isinstance(item, dict | list) for item in row)
+
+
+def _inside(item: object) -> Iterable[object]:
+    if isinstance(item, dict):
+        return item.values()
+    return item if isinstance(item, list) else ()
 
 
 def _describe(error: Any, path: str) -> str:

@@ -1,5 +1,6 @@
 """Part the page's and the referrer's URL, and read the cross-domain parameter `_sp`."""
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, urlsplit
@@ -57,10 +58,7 @@ def _part(url: str) -> dict[str, str | int | None] | None:
 
 def _host(parts: SplitResult) -> str:
     """Give the host as it is written, without user and port; `hostname` would turn it into lower case."""
-    host = parts.netloc.rpartition("@")[2]
-    return (
-        host if host.endswith("]") else host.partition(":")[0] if not host.startswith("[") else host.split("]")[0] + "]"
-    )
+    return re.sub(r":\d*$", "", parts.netloc.rpartition("@")[2])
 
 
 def _read_link(query: str) -> dict[str, str | datetime] | None:

@@ -29,8 +29,8 @@ _TABLETS = ("iPad", "Tablet", "Kindle", "Silk/")
 class UserAgent(Enrichment):
     """Name browser, operating system and device from the User-Agent, by uap-core's rules.
 
-    Writes the entity `ua_parser_context`, and the columns br_*, os_* and dvce_* that Snowplow's models read. A crawler has
-    the device family `Spider` and br_type `Robot`.
+    Writes the entity `ua_parser_context`, and the columns br_*, os_* and dvce_* that Snowplow's models read. A
+    crawler has the device family `Spider` and br_type `Robot`.
     """
 
     def open(self, project_folder: Path) -> Step:
