@@ -44,6 +44,8 @@ def visitors(count: int, *, seed: int = 1, signal: float = 1.0) -> pa.Table:
             "first_touch_tstamp": pa.array(observed, TIME),
             "mkt_medium": pa.array(medium.tolist(), pa.string()),
             "mkt_term": pa.array([None] * count, pa.string()),
+            "refr_source": pa.array([None] * count, pa.string()),
+            "session_hour": pa.array([9] * count, pa.int32()),
             "engaged_time_in_s": pa.array(engaged, pa.int64()),
             "vertical_percentage_scrolled": pa.array(chance.random(count) * 100),
             "session_link_clicks": pa.array([None if click > 3 else int(click) for click in clicks], pa.int32()),

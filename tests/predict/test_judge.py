@@ -15,6 +15,13 @@ def test_a_perfect_order_is_judged_perfect() -> None:
     assert found["prevalence"] == 0.1
 
 
+def test_a_model_that_gives_everybody_the_same_has_no_lift() -> None:
+    label = np.array([1] * 10 + [0] * 90)
+    found = measure(label, np.full(100, 0.1))
+    assert found["roc_auc"] == 0.5
+    assert found["lift_at_10"] == pytest.approx(1.0)
+
+
 def test_true_probabilities_are_calibrated_and_doubled_ones_are_not() -> None:
     chance = np.random.default_rng(1)
     truth = chance.random(20_000) * 0.4

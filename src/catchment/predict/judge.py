@@ -76,7 +76,10 @@ def weigh_features(model: Any, frame: Any, label: Any, *, people: int = 2000, se
 
 
 def _best_first(label: Any, score: Any) -> Any:
-    return label[np.argsort(-score, kind="stable")]
+    """Give the labels by falling score; among equal scores, whose order is chance, each counts as their mean."""
+    _, group = np.unique(score, return_inverse=True)
+    mean = np.bincount(group, weights=label) / np.bincount(group)
+    return mean[np.sort(group)[::-1]]
 
 
 def _calibration(label: Any, score: Any) -> tuple[Any, Any]:

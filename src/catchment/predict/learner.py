@@ -1,6 +1,6 @@
 """What every learner offers: past people with their labels become a classifier."""
 
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from catchment.plugin import Plugin
 
@@ -27,8 +27,11 @@ class Labelled(NamedTuple):
 class Learner(Plugin):
     """A learner. Its fields are its options in the prediction file.
 
-    A learner imports its library when it fits: being listed must not take seconds.
+    A learner imports its library when it fits: being listed must not take seconds. `packages` are the distributions
+    that whoever loads its models needs beside pandas.
     """
+
+    packages: ClassVar[tuple[str, ...]] = ("scikit-learn",)
 
     def fit(self, features: Features, train: Labelled, validation: Labelled, threads: int) -> Any:
         """Give a fitted scikit-learn classifier that takes a frame with the features and perhaps more columns.

@@ -21,8 +21,8 @@ from catchment.predict.learner import Features
 
 CHAMPION = "champion"
 SQLITE = "sqlite:///"
-NEEDED = ("scikit-learn", "lightgbm", "pandas", "skops")
-"""What a place needs that loads a model; Catchment is not among it."""
+NEEDED = ("pandas", "skops")
+"""What a place needs that loads any model, beside the packages of the learner; Catchment is not among it."""
 
 
 class Version(NamedTuple):
@@ -47,6 +47,7 @@ class Trained:
     sample: Any
     params: Mapping[str, Any]
     metrics: Mapping[str, float]
+    packages: tuple[str, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
     figures: Mapping[str, Any] = field(default_factory=dict)
     documents: Mapping[str, Any] = field(default_factory=dict)
@@ -199,7 +200,7 @@ def _log_model(trained: Trained) -> Any:
         pyfunc_predict_fn="predict_proba",
         signature=_signature(trained),
         input_example=trained.sample,
-        pip_requirements=[f"{name}=={version(name)}" for name in NEEDED],
+        pip_requirements=[f"{name}=={version(name)}" for name in (*NEEDED, *trained.packages)],
     )
 
 

@@ -77,6 +77,7 @@ def train(
         sample=parts[0].frame.head(SAMPLE),
         params=_params(prediction, learner.model_dump(), examples),
         metrics={**metrics, **{f"baseline_{name}": value for name, value in baseline.items()}},
+        packages=learner.packages,
         tags=_tags(prediction, examples, lake),
         figures={
             **{name: plot_curve(name, curve) for name, curve in curves.items()},

@@ -1,6 +1,6 @@
 """Gradient-boosted trees."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field
 
@@ -9,6 +9,8 @@ from catchment.predict.learner import Features, Labelled, Learner
 
 class LightGBM(Learner):
     """LightGBM: categories natively, empty values as they are, and no more trees than later people bear out."""
+
+    packages: ClassVar[tuple[str, ...]] = ("scikit-learn", "lightgbm")
 
     seed: int = 20
     learning_rate: float = Field(default=0.03, gt=0)

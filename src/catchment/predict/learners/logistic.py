@@ -19,13 +19,12 @@ class Logistic(Learner):
         from sklearn.linear_model import LogisticRegression
         from sklearn.pipeline import Pipeline
 
-        model = Pipeline(
-            [("features", self._prepare(features)), ("logistic", LogisticRegression(C=self.strength, max_iter=1000))]
-        )
         both = pandas.concat([train.frame, validation.frame], ignore_index=True)
+        logistic = LogisticRegression(C=self.strength, max_iter=1000)
+        model = Pipeline([("features", self._prepare(features, len(both))), ("logistic", logistic)])
         return model.fit(both, [*train.label, *validation.label])
 
-    def _prepare(self, features: Features) -> Any:
+    def _prepare(self, features: Features, people: int) -> Any:
         from sklearn.compose import ColumnTransformer
         from sklearn.impute import SimpleImputer
         from sklearn.pipeline import Pipeline
@@ -35,7 +34,7 @@ class Logistic(Learner):
         numbers = Pipeline(
             [
                 ("empty", SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)),
-                ("rank", QuantileTransformer(n_quantiles=50, random_state=0)),
+                ("rank", QuantileTransformer(n_quantiles=min(50, people), random_state=0)),
             ]
         )
         categories = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=self.rare, sparse_output=False)
