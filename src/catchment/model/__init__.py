@@ -26,4 +26,12 @@ class ModelSettings(BaseModel):
     conversions: list[Conversion] = []
     heartbeat_s: int = Field(default=10, description="Seconds between page pings, as the tracker is set.")
     min_visit_length_s: int = Field(default=5, description="Seconds before the first page ping, as the tracker is set.")
+    traits: dict[str, str] = Field(
+        default={},
+        description="Columns of `people` and where they are told: a column of `events`, or ENTITY_COLUMN.FIELD.",
+    )
+    page_view_id: str = Field(
+        default="contexts_com_snowplowanalytics_snowplow_web_page_1.id",
+        description="What names a page view: a column of `events`, or ENTITY_COLUMN.FIELD.",
+    )
     user_models: str | None = Field(default="models", description="Folder of the project with dbt models of its own.")

@@ -1,0 +1,47 @@
+{#- Grain: one person, as known when the first session ended (`observed_tstamp`). Nothing that happened later is a
+    feature; `converted` and `first_conversion_tstamp` are what is to be predicted. -#}
+with ordered as (
+  select
+    *, row_number() over (partition by person_id order by start_tstamp, domain_sessionid) as place
+  from {{ ref("sessions") }}
+),
+
+first_views as (
+  select
+    *, row_number() over (partition by domain_sessionid order by page_view_in_session_index) as place
+  from {{ ref("page_views") }}
+),
+
+converted as (
+  select
+    conversions.person_id,
+    max(case when conversions.cv_tstamp <= firsts.end_tstamp then 1 else 0 end) as before,
+    min(conversions.cv_tstamp) as first_conversion_tstamp
+  from {{ ref("conversions") }} as conversions
+  inner join ordered as firsts on firsts.person_id = conversions.person_id and firsts.place = 1
+  group by conversions.person_id
+)
+
+select
+  firsts.person_id, firsts.domain_userid,
+  firsts.start_tstamp as first_touch_tstamp,
+  firsts.first_page_title, firsts.first_page_urlpath,
+  firsts.refr_urlhost, firsts.refr_medium, firsts.refr_source,
+  firsts.mkt_medium, firsts.mkt_source, firsts.mkt_campaign, firsts.mkt_term, firsts.mkt_content,
+  firsts.default_channel_group,
+  views.engaged_time_in_s, views.absolute_time_in_s, views.vertical_percentage_scrolled,
+  firsts.page_views as session_page_views,
+  firsts.engaged_time_in_s as session_engaged_time_in_s,
+  firsts.link_clicks as session_link_clicks,
+  cast(extract(hour from firsts.start_tstamp) as int) as session_hour,
+  {{ weekday("firsts.start_tstamp") }} as session_weekday,
+  firsts.geo_country, firsts.geo_timezone, firsts.br_lang, firsts.device_category, firsts.os_family,
+  firsts.useragent_family,
+  firsts.end_tstamp as observed_tstamp,
+  coalesce(converted.before, 0) = 1 as converted_before,
+  converted.first_conversion_tstamp is not null and coalesce(converted.before, 0) = 0 as converted,
+  converted.first_conversion_tstamp
+from ordered as firsts
+left join first_views as views on views.domain_sessionid = firsts.domain_sessionid and views.place = 1
+left join converted on converted.person_id = firsts.person_id
+where firsts.place = 1

@@ -1,0 +1,75 @@
+{#- Grain: one view of one page. Engaged time counts heartbeats in which the visitor did something. -#}
+with views as (
+  select
+    *,
+    row_number() over (
+      partition by page_view_id order by derived_tstamp, dvce_created_tstamp, event_id
+    ) as copy_number
+  from {{ ref("base_events") }}
+  where event_name = 'page_view' and page_view_id is not null
+),
+
+pings as (
+  select
+    page_view_id,
+    domain_sessionid,
+    max(derived_tstamp) as end_tstamp,
+    {{ var("heartbeat_s") }} * (count(distinct {{ heartbeat_of("dvce_created_tstamp") }}) - 1)
+      + {{ var("min_visit_length_s") }} as engaged_time_in_s
+  from {{ ref("base_events") }}
+  where event_name = 'page_ping' and page_view_id is not null
+  group by page_view_id, domain_sessionid
+),
+
+scrolls as (
+  select
+    page_view_id,
+    domain_sessionid,
+    max(doc_width) as doc_width,
+    max(doc_height) as doc_height,
+    max(br_viewwidth) as br_viewwidth,
+    max(br_viewheight) as br_viewheight,
+    least(greatest(max(coalesce(pp_xoffset_max, 0)), 0), max(doc_width)) as pixels_x,
+    least(greatest(max(coalesce(pp_yoffset_max, 0)), 0), max(doc_height)) as pixels_y
+  from {{ ref("base_events") }}
+  where event_name in ('page_view', 'page_ping') and page_view_id is not null and doc_width > 0 and doc_height > 0
+  group by page_view_id, domain_sessionid
+),
+
+numbered as (
+  select
+    views.*,
+    row_number() over (
+      partition by domain_sessionid order by derived_tstamp, dvce_created_tstamp, event_id
+    ) as page_view_in_session_index,
+    count(*) over (partition by domain_sessionid) as page_views_in_session
+  from views
+  where copy_number = 1
+)
+
+select
+  views.page_view_id, views.event_id, views.app_id, views.user_id, views.domain_userid,
+  coalesce(mapping.person_id, views.domain_userid) as person_id,
+  views.network_userid, views.domain_sessionid, views.domain_sessionidx,
+  cast(views.page_view_in_session_index as int) as page_view_in_session_index,
+  cast(views.page_views_in_session as int) as page_views_in_session,
+  views.dvce_created_tstamp, views.collector_tstamp, views.derived_tstamp,
+  views.derived_tstamp as start_tstamp,
+  coalesce(pings.end_tstamp, views.derived_tstamp) as end_tstamp,
+  cast(coalesce(pings.engaged_time_in_s, 0) as int) as engaged_time_in_s,
+  {{ seconds_between("views.derived_tstamp", "coalesce(pings.end_tstamp, views.derived_tstamp)") }} as absolute_time_in_s,
+  scrolls.pixels_x as horizontal_pixels_scrolled,
+  scrolls.pixels_y as vertical_pixels_scrolled,
+  round(
+    100.0 * least(scrolls.pixels_x + scrolls.br_viewwidth, scrolls.doc_width) / cast(scrolls.doc_width as double)
+  ) as horizontal_percentage_scrolled,
+  round(
+    100.0 * least(scrolls.pixels_y + scrolls.br_viewheight, scrolls.doc_height) / cast(scrolls.doc_height as double)
+  ) as vertical_percentage_scrolled,
+  {{ fields(page_fields(), "views.") }},
+  {{ fields(source_fields(), "views.") }},
+  {{ fields(visitor_fields(), "views.") }}
+from numbered as views
+left join pings on pings.page_view_id = views.page_view_id and pings.domain_sessionid = views.domain_sessionid
+left join scrolls on scrolls.page_view_id = views.page_view_id and scrolls.domain_sessionid = views.domain_sessionid
+left join {{ ref("user_mapping") }} as mapping on mapping.domain_userid = views.domain_userid
