@@ -114,7 +114,7 @@ async def _serve(settings: CollectSettings, log: Log) -> None:
         websockets=False,
         backlog=1024,
         backpressure=CONNECTIONS,
-        log_level=LogLevels.warning,
+        log_level=LogLevels.error,
     )
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):

@@ -72,7 +72,7 @@ async def _serve(settings: SandboxSettings, app: Any) -> None:
         port=settings.port,
         interface=Interfaces.ASGI,
         websockets=False,
-        log_level=LogLevels.warning,
+        log_level=LogLevels.error,
     )
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):

@@ -17,6 +17,9 @@ CLICKS_PER_VISIT = 1.15
 """More clicks are paid for than visits arrive: some never load the page."""
 
 CLICK_RATE = {"cpc": 0.04, "paid_social": 0.009, "display": 0.003}
+PLATFORMS = {"facebook": "meta"}
+"""Where the account is named otherwise than the utm_source of its visitors."""
+
 CURRENCY = "EUR"
 
 
@@ -46,7 +49,8 @@ class Spend:
             clicks = round(visits * CLICKS_PER_VISIT + 0.5)
             shown = round(clicks / CLICK_RATE[channel.medium])
             spend = round(clicks * channel.cost_per_click, 2)
-            rows.append((day.isoformat(), channel.source, campaign, shown, clicks, spend, CURRENCY))
+            platform = PLATFORMS.get(channel.source, channel.source)
+            rows.append((day.isoformat(), platform, campaign, shown, clicks, spend, CURRENCY))
         _write(path, ("date", "platform", "campaign", "impressions", "clicks", "spend", "currency"), rows)
 
 

@@ -194,7 +194,7 @@ class _Walk:
     def _read(self, page: Page, *, scale: float) -> Iterator[Moment]:
         yield self._open(page)
         rng, intent = self.rng, self.visitor.intent
-        pings = min(int(scale * rng.lognormvariate(0.75 + 0.42 * intent, 0.75)), 24)
+        pings = min(int(scale * rng.lognormvariate(1.05 + 0.42 * intent, 0.75)), 24)
         reach = min(1.0, 0.15 + 0.12 * pings + 0.1 * rng.random())
         opened_at = self.clock_ms
         beat = 0

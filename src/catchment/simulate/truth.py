@@ -17,7 +17,7 @@ from catchment.simulate.population import Visitor
 HORIZON_DAYS = 14
 COLUMNS = ("domain_userid", "true_probability", "label", "converted_before", "first_session_end")
 
-BASE = -5.1
+BASE = -5.6
 ENGAGED = 0.95
 ENGAGED_ON_MOBILE = 0.60
 LINK_CLICKS = 0.35

@@ -1,0 +1,90 @@
+"""One table per stage for people; the facts are the verbs' own reports."""
+
+from dataclasses import asdict, is_dataclass
+from typing import Any
+
+import pyarrow as pa
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+console = Console()
+
+HEADINGS = {
+    "simulate": "Visitors",
+    "enrich": "Enrich: payloads to events",
+    "build": "Model: events to people",
+    "train": "Predict: who will convert",
+    "score": "Scores",
+    "refresh": "Audiences",
+    "sync": "Activate: members to destinations",
+    "ingest": "Ingest: rows new or changed",
+    "measure": "Measure: what campaigns cost and brought",
+    "status": "Status",
+    "conservation": "Conservation: what came in is what came out",
+}
+
+
+COLUMNS = {
+    name: tuple(columns.split())
+    for name, columns in {
+        "train": "prediction model_version rows positives holdout_rows roc_auc average_precision promoted",
+        "sync": "sync destination status added changed removed unchanged skipped sent rejected retry",
+        "measure": "platform campaign spend visitors conversions qualified_leads cost_per_qualified_lead",
+        "build": "name rows seconds",
+    }.items()
+}
+"""What of a report stands in the table where not all of it fits; `--json` has everything."""
+
+
+def show(verb: str, report: Any) -> None:
+    """Print what one verb came to."""
+    rows = to_rows(report)
+    if verb in COLUMNS:
+        rows = [{name: row[name] for name in COLUMNS[verb] if name in row} for row in rows]
+    heading = HEADINGS.get(verb, verb)
+    if not rows:
+        console.print(f"[bold]{heading}[/]: nothing to do")
+        return
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    console.print(f"[bold]{heading}[/]")
+    table = Table(box=SIMPLE_HEAD, header_style="dim", pad_edge=False)
+    for name in names:
+        numeric = all(isinstance(row.get(name), int | float | None) for row in rows)
+        table.add_column(name.replace("_", " "), justify="right" if numeric else "left")
+    for row in rows:
+        table.add_row(*(_format(row.get(name)) for name in names))
+    console.print(table)
+
+
+def to_rows(report: Any) -> list[dict[str, Any]]:
+    """Flatten a report to rows of plain values: a list, a table, a mapping, or one dataclass."""
+    if isinstance(report, pa.Table):
+        rows: list[dict[str, Any]] = report.to_pylist()
+        return [{name: value for name, value in row.items() if name != "measured_at"} for row in rows]
+    if isinstance(report, list) and all(isinstance(item, dict) for item in report):
+        return report
+    if isinstance(report, dict):
+        return [{"what": name, "value": value} for name, value in report.items()]
+    if isinstance(report, list | tuple):
+        return [row for item in report for row in to_rows(item)]
+    if hasattr(report, "models"):
+        return to_rows(report.models)
+    fields = asdict(report) if is_dataclass(report) and not isinstance(report, type) else dict(report._asdict())
+    return [{name: value for name, value in fields.items() if value not in (None, "")}]
+
+
+def _format(value: Any) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case int():
+            return f"{value:,}"
+        case float():
+            return f"{value:,.3f}" if abs(value) < 10 else f"{value:,.2f}"
+        case dict():
+            return ", ".join(f"{name} {_format(item)}" for name, item in value.items())
+        case _:
+            return str(value)
