@@ -3,9 +3,11 @@
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import httpx
 import pyarrow as pa
 import pytest
@@ -14,9 +16,9 @@ from catchment.activate import ActivateSettings
 from catchment.activate.definition import Sync, parse_sync
 from catchment.activate.destination import Destination, open_destination
 from catchment.activate.sync import SyncReport, run_sync
+from catchment.lake.delta_views import load_delta, view_tables
 from catchment.lake.lake import Lake
 from catchment.listen import running
-from catchment.plugin import build_plugin
 from catchment.sandbox import SandboxSettings, braze, meta, salesforce
 from catchment.sandbox.server import VENDORS, serve_sandbox
 from catchment.tables import AUDIENCE_MEMBERS, PROPENSITY_SCORES
@@ -69,6 +71,30 @@ def person(number: int, **changes: Any) -> dict[str, Any]:
     }
 
 
+class SharedSession:
+    """A session that does not load the Delta extension for every run, which takes longer than the run."""
+
+    def __init__(self) -> None:
+        self.connection = duckdb.connect(":memory:")
+        load_delta(self.connection)
+
+    def attach(self, lake: Lake) -> "SharedSession":
+        """Show the tables of this lake and of no other."""
+        for (view,) in self.connection.execute("select view_name from duckdb_views() where not internal").fetchall():
+            self.connection.execute(f"drop view {view}")
+        view_tables(self.connection, lake)
+        return self
+
+    def query(self, sql: str, parameters: dict[str, Any] | None = None) -> pa.RecordBatchReader:
+        return self.connection.execute(sql, parameters or {}).to_arrow_reader(100_000)
+
+    def ibis(self) -> Any:
+        raise NotImplementedError("Syncs ask in SQL.")
+
+
+SESSION = cache(SharedSession)
+
+
 class World:
     """The lake and the vendors, with what tests ask of them."""
 
@@ -77,7 +103,6 @@ class World:
         self.sandbox = sandbox
         self.slept: list[float] = []
         self.now = NOW
-        self.engine = build_plugin("lake/engines", {"type": "duckdb"}, place="test")
 
     def settle(self, people: Sequence[dict[str, Any]], members: Sequence[str] | None = None) -> None:
         """Let these people exist and these, or all of them, be the audience's members."""
@@ -114,9 +139,8 @@ class World:
         """Run the sync of one vendor, an hour after the last."""
         self.now += timedelta(hours=1)
         sync = sync or self.sync(vendor)
-        with self.engine.attach(self.lake) as session:
-            destination = self.destination(vendor, **changes)
-            return run_sync(sync, destination, session, self.lake, self.now, sleep=self.slept.append)
+        destination = self.destination(vendor, **changes)
+        return run_sync(sync, destination, SESSION().attach(self.lake), self.lake, self.now, sleep=self.slept.append)
 
     def requests(self, vendor: str) -> int:
         """Say how many requests the vendor has had."""

@@ -7,10 +7,12 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from catchment.activate.sync import run_sync
 from catchment.errors import CredentialsError, DefinitionError, LakeError
+from catchment.plugin import build_plugin
 from catchment.tables import AUDIENCE_MEMBERS
 
-from .conftest import AUDIENCE, World, person
+from .conftest import AUDIENCE, NOW, World, person
 
 VENDORS = ("braze", "salesforce", "meta")
 
@@ -37,6 +39,14 @@ def test_each_vendor_holds_exactly_the_members(world: World, people: Any, vendor
     assert world.members(vendor) == known_as(vendor, crowd[:210])
     assert Counter(row["status"] for row in world.receipts(report)) == {"sent": 210}
     assert world.lake.read("sync_runs").to_pylist()[0]["run_id"] == report.run_id
+
+
+def test_the_project_s_own_engine_reads_what_is_sent(world: World, people: Any) -> None:
+    world.settle(people(3))
+    engine = build_plugin("lake/engines", {"type": "duckdb"}, place="lake.engine")
+    with engine.attach(world.lake) as session:
+        report = run_sync(world.sync("braze"), world.destination("braze"), session, world.lake, NOW)
+    assert report.sent == 3
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
