@@ -1,6 +1,7 @@
 """The verbs on the command line; every error is one line with its mend, every report a table or JSON."""
 
 import logging
+import signal
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +30,7 @@ NameArgument = Annotated[str | None, typer.Argument(help="Only the one of this n
 def main() -> None:
     """Run the command line; ends with 1 for an error that a person can mend and 130 for Ctrl-C."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    signal.signal(signal.SIGTERM, _end)
     try:
         app()
     except CatchmentError as error:
@@ -212,6 +214,11 @@ def up(project: ProjectOption = None) -> None:
     from catchment.demo import stay_up
 
     stay_up(Project.open(project))
+
+
+def _end(number: int, frame: Any) -> None:
+    """End as Ctrl-C does, so that what was started is stopped."""
+    raise SystemExit(128 + number)
 
 
 def _print(verb: str, report: Any, as_json: bool) -> None:

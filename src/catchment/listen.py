@@ -1,11 +1,16 @@
 """Servers of this product as child processes: check the port, start, wait until healthy, stop."""
 
 import multiprocessing
+import os
+import signal
 import socket
+import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing.connection import wait
 from typing import Any
 
 from catchment.errors import CatchmentError, PortInUse
@@ -36,7 +41,9 @@ def running(serve: Callable[..., None], *arguments: Any, health_url: str, name: 
     `serve` is a module-level function that blocks; it is started afresh (spawn), so its arguments must pickle. The
     block begins once `health_url` answers 200.
     """
-    child = multiprocessing.get_context("spawn").Process(target=serve, args=arguments, name=name, daemon=False)
+    child = multiprocessing.get_context("spawn").Process(
+        target=_serve_while_parent_lives, args=(serve, *arguments), name=name, daemon=False
+    )
     child.start()
     try:
         _wait_until_healthy(child, health_url, name)
@@ -47,6 +54,23 @@ def running(serve: Callable[..., None], *arguments: Any, health_url: str, name: 
         if child.is_alive():
             child.kill()
             child.join()
+
+
+def _serve_while_parent_lives(serve: Callable[..., None], *arguments: Any) -> None:
+    """Serve, and stop as on SIGTERM once the parent is gone, however it went: an orphan would keep the port."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_stop_after, args=(parent.sentinel,), name="parent watch", daemon=True).start()
+    try:
+        serve(*arguments)
+    except CatchmentError as error:
+        print(f"{error} {error.hint}", file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+def _stop_after(sentinel: int) -> None:
+    wait([sentinel])
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _wait_until_healthy(child: Any, health_url: str, name: str) -> None:

@@ -304,14 +304,9 @@ class Project:
 
     def destination(self, name: str) -> Any:
         """Build the destination that a sync names."""
-        blocks = self.settings.activate.destinations
-        if name not in blocks:
-            raise SettingsError(
-                f"A sync names the destination '{name}', which {FILE_NAME} does not declare.",
-                hint=f"Declare it under activate.destinations. There are: {', '.join(blocks) or 'none'}.",
-            )
-        place = f"activate.destinations.{name}"
-        return build_plugin("activate/destinations", blocks[name], place=place, project_folder=self.folder)
+        from catchment.activate.destination import open_destination
+
+        return open_destination(self.settings.activate, name, self.folder)
 
     @contextmanager
     def sandbox(self) -> Iterator[None]:
