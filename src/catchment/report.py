@@ -28,9 +28,10 @@ HEADINGS = {
 COLUMNS = {
     name: tuple(columns.split())
     for name, columns in {
-        "train": "prediction model_version rows positives holdout_rows roc_auc average_precision promoted",
-        "sync": "sync destination status added changed removed unchanged skipped sent rejected retry",
-        "measure": "platform campaign spend visitors conversions qualified_leads cost_per_qualified_lead",
+        "train": "prediction rows positives holdout_rows roc_auc average_precision promoted",
+        "sync": "sync added changed removed unchanged skipped sent rejected",
+        "measure": "campaign spend visitors conversions qualified_leads cost_per_qualified_lead",
+        "score": "prediction scored labels",
         "build": "name rows seconds",
     }.items()
 }

@@ -13,7 +13,7 @@ from catchment.schema import SchemaSettings
 from catchment.schema.key import SchemaKey
 from catchment.schema.resolver import open_resolver
 from catchment.simulate.payloads import Delivery, draw_deliveries
-from catchment.simulate.run import _draw_life
+from catchment.simulate.run import draw_life
 from tests.simulate.geo_database import write_geo_database
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -21,7 +21,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "saas"
 
 
 def lives(count: int, seed: int = 7) -> list[Any]:
-    return [_draw_life(seed, number, NOW) for number in range(count)]
+    return [draw_life(seed, number, NOW) for number in range(count)]
 
 
 def sent(life: Any) -> list[Delivery]:

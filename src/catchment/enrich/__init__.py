@@ -23,5 +23,5 @@ class EnrichSettings(BaseModel):
         ],
         description="Enrichments in order; each has a 'type' and the fields of that plugin.",
     )
-    batch_payloads: int = Field(default=10_000, description="Payloads taken from the log at once; bounds memory.")
+    batch_payloads: int = Field(default=4_000, description="Payloads taken from the log at once; bounds memory.")
     interval_s: float = Field(default=1.0, description="How often the loop looks for new payloads.")

@@ -25,7 +25,7 @@ class BuildFailed(CatchmentError):
 
 @dataclass(frozen=True)
 class BuiltModel:
-    """What became of one model or test; `rows` is 0 for a test and where nothing was written."""
+    """What became of one model or test; `rows` is 0 for a test."""
 
     name: str
     status: str
@@ -36,7 +36,7 @@ class BuiltModel:
 
 @dataclass(frozen=True)
 class BuildReport:
-    """What became of each model, in the order in which they were built."""
+    """What became of each model that is a table of the lake, in the order in which they were built."""
 
     models: tuple[BuiltModel, ...]
 
@@ -58,7 +58,7 @@ def build(
             f"The model or test '{failed.name}' failed: {failed.message}",
             hint=f"See {work / 'target' / 'compiled'}, and dbt's own log in {work / 'logs'}.",
         )
-    return BuildReport(tuple(model for model in models if model.rows or model.status == "success"))
+    return BuildReport(tuple(model for model in models if lake.exists(model.name)))
 
 
 def _prepare(lake: Lake, engine: Engine, settings: ModelSettings, folder: Path) -> Path:

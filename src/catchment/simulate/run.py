@@ -33,13 +33,16 @@ class SimulationReport:
 
 
 @dataclass(frozen=True)
-class _Life:
+class Life:
+    """One visitor, what was done, and the truth about it."""
+
     visitor: Visitor
     visits: list[Visit]
     outcome: Outcome
 
     @property
     def converted_at_ms(self) -> int | None:
+        """Give the first conversion, None without one."""
         moments = [visit.converted_at_ms for visit in self.visits if visit.converted_at_ms is not None]
         return min(moments, default=None)
 
@@ -51,7 +54,7 @@ def simulate(
 
     The same seed and `now` send the same events.
     """
-    lives = [_draw_life(seed, number, now) for number in range(visitors)]
+    lives = [draw_life(seed, number, now) for number in range(visitors)]
     sent = list(deliver(_put_on_the_wire(lives, seed, progress), collector_url))
     leads = _write_business(lives, folder, seed)
     write_truth(folder / TRUTH_FILE, (life.outcome for life in lives if not life.visitor.is_bot))
@@ -74,7 +77,8 @@ def visit(domain_userid: str, collector_url: str, *, now: datetime, seed: int) -
     return sum(delivery.events for delivery in deliver(draw_deliveries(rng, visitor, [again]), collector_url))
 
 
-def _draw_life(seed: int, number: int, now: datetime) -> _Life:
+def draw_life(seed: int, number: int, now: datetime) -> Life:
+    """Draw one visitor with all visits up to `now`, and what can be known of the outcome by then."""
     rng = Random(f"{seed}/{number}")
     now_ms = _to_ms(now)
     visitor = draw_visitor(rng)
@@ -92,17 +96,17 @@ def _draw_life(seed: int, number: int, now: datetime) -> _Life:
         converted_before=int(first.converted_at_ms is not None),
         first_session_end=to_datetime(first.ended_at_ms),
     )
-    return _Life(visitor, visits, outcome)
+    return Life(visitor, visits, outcome)
 
 
-def _put_on_the_wire(lives: list[_Life], seed: int, progress: Progress | None) -> Iterator[Delivery]:
+def _put_on_the_wire(lives: list[Life], seed: int, progress: Progress | None) -> Iterator[Delivery]:
     for number, life in enumerate(lives):
         yield from draw_deliveries(Random(f"{seed}/{number}/wire"), life.visitor, life.visits)
         if progress is not None:
             progress(number + 1, len(lives))
 
 
-def _write_business(lives: list[_Life], folder: Path, seed: int) -> int:
+def _write_business(lives: list[Life], folder: Path, seed: int) -> int:
     spend = Spend()
     leads = []
     for life in lives:
