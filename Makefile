@@ -15,8 +15,8 @@ test: setup $(if $(wildcard console/package.json),console) $(SITE) $(VENV)/.chro
 	$(BIN)/python -m pytest $(TEST)
 
 check: setup
-	$(BIN)/ruff format --check src tests
-	$(BIN)/ruff check src tests
+	$(BIN)/ruff format --check src tests benchmarks bin/reference bin/screenshot
+	$(BIN)/ruff check src tests benchmarks bin/reference bin/screenshot
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest tests/test_house.py

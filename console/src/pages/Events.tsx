@@ -22,7 +22,7 @@ export function Events() {
                   </Chip>
                 ))}
               </Group>
-              <Rows head={["Event", "Happened", "Page", "Visitor", "Country", "Came by"]}>
+              <Rows head={["Event", "Happened", "Page", "Visitor", "Country", "Campaign or referrer"]}>
                 {data.events.map((event) => (
                   <Table.Tr key={event.event_id}>
                     <Table.Td><Text size="sm" fw={500}>{event.event_name}</Text></Table.Td>
@@ -30,7 +30,7 @@ export function Events() {
                     <Table.Td maw={320}><Text size="sm" truncate title={event.page_url ?? ""}>{event.page_title ?? event.page_url}</Text></Table.Td>
                     <Table.Td><Text size="sm" ff="monospace">{event.user_id ?? event.domain_userid?.slice(0, 8)}</Text></Table.Td>
                     <Table.Td>{event.geo_country}</Table.Td>
-                    <Table.Td><Text size="sm">{event.mkt_campaign ?? event.refr_source ?? "direct"}</Text></Table.Td>
+                    <Table.Td><Text size="sm">{event.mkt_campaign ?? event.refr_source ?? "–"}</Text></Table.Td>
                   </Table.Tr>
                 ))}
               </Rows>
