@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from catchment.activate import ActivateSettings
+from catchment.definition import load_definitions, read_keys
 from catchment.errors import DefinitionError
 
 COLUMN = r"[a-z_][a-z0-9_]*"
@@ -72,27 +72,13 @@ class Sync(BaseModel):
 
 def load_syncs(settings: ActivateSettings, folder: Path) -> list[Sync]:
     """Read every sync file of a project, by name; raises DefinitionError naming file and key."""
-    syncs: dict[str, Sync] = {}
-    for path in sorted((folder / settings.folder).glob("*.yml")):
-        sync = read_sync(path, str(path.relative_to(folder)))
-        if sync.name in syncs:
-            raise DefinitionError(
-                f"{sync.file}: name: '{sync.name}' is the name of {syncs[sync.name].file} too.",
-                hint="Give one of them another name.",
-            )
-        syncs[sync.name] = sync
+    syncs = load_definitions(folder, settings.folder, read_sync)
     return [syncs[name] for name in sorted(syncs)]
 
 
 def read_sync(path: Path, place: str) -> Sync:
     """Read one sync file; `place` is how messages call it."""
-    try:
-        content = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        raise DefinitionError(f"{place} is not YAML: {error}", hint="Mend the line it names.") from error
-    if not isinstance(content, dict):
-        raise DefinitionError(f"{place} holds no keys.", hint="Start it with `name:`, `audience:` and `destination:`.")
-    return parse_sync(content, place)
+    return parse_sync(read_keys(path, place, start="`name:`, `audience:` and `destination:`"), place)
 
 
 def parse_sync(content: dict[str, Any], place: str) -> Sync:

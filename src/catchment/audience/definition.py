@@ -6,11 +6,11 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from catchment.audience import AudienceSettings
 from catchment.audience.condition import KINDS, Condition, MemberOf, Node, mark
+from catchment.definition import load_definitions, read_keys
 from catchment.errors import DefinitionError
 
 
@@ -35,27 +35,13 @@ def load_audiences(settings: AudienceSettings, folder: Path) -> list[Audience]:
 
     Raises DefinitionError naming file and key.
     """
-    audiences: dict[str, Audience] = {}
-    for path in sorted((folder / settings.folder).glob("*.yml")):
-        audience = read_audience(path, str(path.relative_to(folder)))
-        if audience.name in audiences:
-            raise DefinitionError(
-                f"{audience.file}: name: '{audience.name}' is the name of {audiences[audience.name].file} too.",
-                hint="Give one of them another name.",
-            )
-        audiences[audience.name] = audience
+    audiences = load_definitions(folder, settings.folder, read_audience)
     return [audiences[name] for name in _in_order(audiences)]
 
 
 def read_audience(path: Path, place: str) -> Audience:
     """Read one audience file; `place` is how messages call it."""
-    try:
-        content = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        raise DefinitionError(f"{place} is not YAML: {error}", hint="Mend the line it names.") from error
-    if not isinstance(content, dict):
-        raise DefinitionError(f"{place} holds no keys.", hint="Start it with `name:` and `where:`.")
-    return parse_audience(content, place)
+    return parse_audience(read_keys(path, place, start="`name:` and `where:`"), place)
 
 
 def parse_audience(content: dict[str, Any], place: str) -> Audience:

@@ -209,28 +209,24 @@ def _table(columns: Columns, envelope: pa.Table, size: int) -> pa.Table:
 
 
 def _run(name: str, step: Step, events: pa.Table, faults: dict[int, tuple[str, list[Fault]]]) -> pa.Table:
-    """Run one enrichment over all events; where it raises, over each alone, so that only those which raise fail."""
+    """Run one enrichment over all events; where it raises, over each half, so that only those which raise fail.
+
+    An enrichment may be anybody's code, so whatever it raises is a failed event and told there.
+    """
+    if events.num_rows == 0:
+        return events
     try:
         return _apply(events, step(events))
     except TransientError:
         raise
-    except Exception:
-        if events.num_rows > 1:
-            halves = (events.slice(0, events.num_rows // 2), events.slice(events.num_rows // 2))
-            parts = [_run(name, step, half, faults) for half in halves]
-            return pa.concat_tables(parts, promote_options="default")
-        return _run_one(name, step, events, faults)
-
-
-def _run_one(name: str, step: Step, event: pa.Table, faults: dict[int, tuple[str, list[Fault]]]) -> pa.Table:
-    try:
-        return _apply(event, step(event))
-    except TransientError:
-        raise
     except Exception as error:
-        message = f"The enrichment {name} raised {type(error).__name__}: {error}"
-        faults[event[_ROW][0].as_py()] = (ENRICHMENT_FAILURES, [Fault("enrichment", message, path=name)])
-        return event.slice(0, 0)
+        if events.num_rows == 1:
+            message = f"The enrichment {name} raised {type(error).__name__}: {error}"
+            faults[events[_ROW][0].as_py()] = (ENRICHMENT_FAILURES, [Fault("enrichment", message, path=name)])
+            return events.slice(0, 0)
+    middle = events.num_rows // 2
+    parts = [_run(name, step, half, faults) for half in (events.slice(0, middle), events.slice(middle))]
+    return pa.concat_tables(parts, promote_options="default")
 
 
 def _apply(events: pa.Table, columns: Columns) -> pa.Table:

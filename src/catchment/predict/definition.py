@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal, cast
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from catchment.definition import load_definitions, read_keys
 from catchment.errors import DefinitionError, PluginError, SettingsError
 from catchment.plugin import build_plugin, explain
 from catchment.predict import PredictSettings
@@ -65,28 +65,15 @@ class Prediction(_Part):
 
 def load_predictions(settings: PredictSettings, folder: Path) -> list[Prediction]:
     """Read every prediction file of a project and build its learners; raises DefinitionError naming file and key."""
-    predictions: dict[str, Prediction] = {}
-    for path in sorted((folder / settings.folder).glob("*.yml")):
-        prediction = read_prediction(path, str(path.relative_to(folder)))
-        if prediction.name in predictions:
-            raise DefinitionError(
-                f"{prediction.file}: name: '{prediction.name}' is the name of {predictions[prediction.name].file} too.",
-                hint="Give one of them another name.",
-            )
+    predictions = list(load_definitions(folder, settings.folder, read_prediction).values())
+    for prediction in predictions:
         open_learners(prediction, folder)
-        predictions[prediction.name] = prediction
-    return list(predictions.values())
+    return predictions
 
 
 def read_prediction(path: Path, place: str) -> Prediction:
     """Read one prediction file; `place` is how messages call it."""
-    try:
-        content = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        raise DefinitionError(f"{place} is not YAML: {error}", hint="Mend the line it names.") from error
-    if not isinstance(content, dict):
-        raise DefinitionError(f"{place} holds no keys.", hint="Start it with `name:` and `horizon_days:`.")
-    return parse_prediction(content, place)
+    return parse_prediction(read_keys(path, place, start="`name:` and `horizon_days:`"), place)
 
 
 def parse_prediction(content: dict[str, Any], place: str) -> Prediction:
