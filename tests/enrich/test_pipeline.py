@@ -3,7 +3,6 @@
 import base64
 import json
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -128,7 +127,6 @@ def test_a_self_describing_event_and_its_entity_get_typed_columns(pipeline: Open
         ({"co": "{}"}, "wrapper", "co"),
         ({"co": described("iglu:com.acme/unheard_of/jsonschema/1-0-0", {}, CONTEXTS)}, "unknown_schema", "unheard_of"),
         ({"co": described(WEB_PAGE, {"id": 7}, CONTEXTS)}, "invalid", "$.id"),
-        ({"tr_cu": "EURO"}, "too_long", "tr_currency"),
     ],
 )
 def test_what_is_wrong_is_said_and_the_original_is_kept(
@@ -185,29 +183,6 @@ def test_a_repeat_is_identical(pipeline: Open) -> None:
     first, second = (pipeline().enrich(payloads, NOW) for _ in range(2))
     assert first.events.equals(second.events)
     assert first.failed.equals(second.failed)
-
-
-def test_an_enrichment_that_raises_fails_only_the_events_that_make_it_raise(tmp_path: Path) -> None:
-    plugin = tmp_path / "plugins/enrich/enrichments/picky.py"
-    plugin.parent.mkdir(parents=True)
-    plugin.write_text(
-        "from catchment.enrich.enrichment import Enrichment\n"
-        "class Picky(Enrichment):\n"
-        "    'Raises for one title.'\n"
-        "    def open(self, project_folder):\n"
-        "        def step(events):\n"
-        "            if 'bad' in events['page_title'].to_pylist():\n"
-        "                raise RuntimeError('no such title')\n"
-        "            return {}\n"
-        "        return step\n"
-    )
-    resolver = open_resolver(SchemaSettings(), tmp_path)
-    pipeline = open_pipeline(EnrichSettings(enrichments=[{"type": "picky"}]), resolver, tmp_path)
-    batch = make_batch(*(make_event(page=title) for title in ("a", "bad", "c", "d")))
-    enriched = pipeline.enrich(to_table(batch), NOW)
-    assert enriched.events["page_title"].to_pylist() == ["a", "c", "d"]
-    assert enriched.failed.to_pylist()[0]["message"] == "The enrichment picky raised RuntimeError: no such title"
-    assert enriched.failed["type"].to_pylist() == ["enrichment_failures"]
 
 
 def test_an_unknown_enrichment_and_a_missing_database_are_named(pipeline: Open) -> None:

@@ -23,5 +23,10 @@ class EnrichSettings(BaseModel):
         ],
         description="Enrichments in order; each has a 'type' and the fields of that plugin.",
     )
+    strict: bool = Field(
+        default=False,
+        description="Fail an event for which an enrichment raises or that has an over-long text, as Snowplow does; "
+        "otherwise it is kept and flagged.",
+    )
     batch_payloads: int = Field(default=4_000, description="Payloads taken from the log at once; bounds memory.")
     interval_s: float = Field(default=1.0, description="How often the loop looks for new payloads.")

@@ -1,8 +1,8 @@
 """What every enrichment offers: columns computed from other columns, once per distinct value."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,17 +10,41 @@ import pyarrow.compute as pc
 from catchment.plugin import Plugin
 
 Columns = dict[str, pa.Array]
-Step = Callable[[pa.Table], Columns]
-"""Takes a table of events; gives the columns that change. A column of entities is added to what the tracker sent."""
+Step = Callable[[pa.Table], Columns | pa.Table]
+"""Takes a table of events; gives the columns that change, or the whole table anew with the same rows in the same order.
+
+Of the columns that change, a column of entities is added to the entities that the event has; any other is replaced.
+"""
+
+HEADERS = "_headers"
+"""The request's headers, `Name: value` each; there for a step that says it reads them."""
+PARAMETERS = "_parameters"
+"""The tracker's parameters as a JSON object; there for a step that says it reads them."""
+FLAG = "_flag"
+"""A step may give this column: what went wrong with an event that goes on nevertheless; null where nothing did."""
+DROP = "_drop"
+"""A step may give this column: the type of failed event that an event becomes; null where it goes on."""
 
 
 class Enrichment(Plugin):
     """Something that can be known about an event from what it says, or from elsewhere."""
 
+    protects: ClassVar[bool] = False
+    """Whether an event must not go on without it: where it raises, the event fails instead of being flagged."""
+
+    def reads(self) -> Iterable[str]:
+        """Name the columns it looks at; the order of enrichments is refused where nobody fills one before."""
+        return ()
+
+    def writes(self) -> Iterable[str]:
+        """Name the columns it fills."""
+        return ()
+
     def open(self, project_folder: Path) -> Step:
         """Open what it needs, once; raises SettingsError where that is not there.
 
-        A step that raises fails the events which make it raise, and no other; TransientError makes the batch wait.
+        An event that makes the step raise goes on without what the step writes, and carries a `failure` entity;
+        TransientError makes the batch wait.
         """
         raise NotImplementedError
 

@@ -1,7 +1,7 @@
 """Payloads go in, events and failed events come out, and their number adds up.
 
-Order: part payloads into events, convert parameters, judge JSON by its schema, run the enrichments, check lengths. An
-event that fails at any step leaves for `failed_events` with its original; the others go on.
+Order: part payloads into events, convert parameters, judge JSON by its schema, run the chain of enrichments. An event
+that fails at any step leaves for `failed_events` with its original; the others go on.
 """
 
 from collections.abc import Sequence
@@ -10,31 +10,28 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from catchment import __version__
 from catchment.enrich import EnrichSettings
 from catchment.enrich.adapter import Adapter, Unreadable
-from catchment.enrich.enrichment import Columns, Enrichment, Step, column
+from catchment.enrich.chain import ROW, SCHEMA_VIOLATIONS, Chain, Faults, check_order, open_link
+from catchment.enrich.enrichment import HEADERS, PARAMETERS, Columns, Enrichment, column
 from catchment.enrich.failure import Failures, stable_id
 from catchment.enrich.parameters import EVENTS, convert_parameters
 from catchment.enrich.self_describing import SelfDescribing
-from catchment.errors import TransientError
 from catchment.event import ATOMIC, STRING, TIMESTAMP
 from catchment.plugin import build_plugin, list_plugins
-from catchment.schema.arrow import ENTITY
 from catchment.schema.resolver import Resolver
 from catchment.schema.validate import Fault
 from catchment.tables import OFFSET
 
-SCHEMA_VIOLATIONS = "schema_violations"
-ENRICHMENT_FAILURES = "enrichment_failures"
 ADAPTER_FAILURES = "adapter_failures"
 SIZE_VIOLATION = "size_violation"
 
 _OVERSIZE = "catchment-oversize: "
-_ROW = "_row"
 
 
 @dataclass(frozen=True)
@@ -55,9 +52,9 @@ class _Raw(NamedTuple):
 class Pipeline:
     """Adapters, schemas and enrichments of one project, opened."""
 
-    def __init__(self, adapters: Sequence[Adapter], steps: Sequence[tuple[str, Step]], resolver: Resolver) -> None:
+    def __init__(self, adapters: Sequence[Adapter], chain: Chain, resolver: Resolver) -> None:
         self._adapters = adapters
-        self._steps = steps
+        self._chain = chain
         self._resolver = resolver
 
     def enrich(self, payloads: pa.Table, now: datetime) -> Enriched:
@@ -68,16 +65,15 @@ class Pipeline:
         rows = payloads.to_pylist()
         failures = Failures(now)
         raws = self._part(rows, failures)
-        faults: dict[int, tuple[str, list[Fault]]] = {}
+        faults: Faults = {}
         events = self._convert(raws, rows, payloads, faults, now)
-        for name, step in self._steps:
-            events = _run(name, step, events, faults)
-        events = _check_lengths(events, faults)
+        events = self._chain.run(events, faults, now)
         for position, (kind, reasons) in sorted(faults.items()):
             raw = raws[position]
             failures.add_event(rows[raw.payload], raw.place, kind, reasons, raw.parameters)
         failed = failures.table()
-        return Enriched(events.drop_columns([_ROW]), failed, events.num_rows + failed.num_rows)
+        names = [name for name in events.column_names if not name.startswith("_")]
+        return Enriched(events.select([*names, OFFSET]), failed, events.num_rows + failed.num_rows)
 
     def _part(self, rows: list[dict[str, Any]], failures: Failures) -> list[_Raw]:
         raws = []
@@ -111,7 +107,7 @@ class Pipeline:
         raws: list[_Raw],
         rows: list[dict[str, Any]],
         payloads: pa.Table,
-        faults: dict[int, tuple[str, list[Fault]]],
+        faults: Faults,
         now: datetime,
     ) -> pa.Table:
         """Give the valid events as a table; the others stand in `faults` by their position in `raws`."""
@@ -126,22 +122,33 @@ class Pipeline:
         columns |= _names(raws, described)
         columns |= _identity(columns, raws, rows)
         columns |= _moments(columns, envelope, now)
-        table = _table(columns | described.columns(), envelope, len(raws))
+        table = _table(columns | described.columns() | self._on_request(raws, envelope), envelope, len(raws))
         if not faults:
             return table
         good = pa.array([position not in faults for position in range(len(raws))], pa.bool_())
         return table.filter(good)
 
+    def _on_request(self, raws: list[_Raw], envelope: pa.Table) -> Columns:
+        """Give what only some enrichments look at, where one of this chain does."""
+        columns: Columns = {}
+        if HEADERS in self._chain.reads:
+            columns[HEADERS] = column(envelope, "headers")
+        if PARAMETERS in self._chain.reads:
+            columns[PARAMETERS] = pa.array([orjson.dumps(raw.parameters).decode() for raw in raws], STRING)
+        return columns
+
 
 def open_pipeline(settings: EnrichSettings, resolver: Resolver, folder: Path) -> Pipeline:
     """Open adapters and enrichments of a project; raises SettingsError where one lacks what it needs."""
     adapters = [cast(Adapter, plugin()) for plugin in list_plugins("enrich/adapters", folder).values()]
-    steps = []
+    enrichments: list[tuple[str, Enrichment]] = []
     for position, block in enumerate(settings.enrichments):
         place = f"enrich.enrichments.{position}"
-        enrichment: Enrichment = build_plugin("enrich/enrichments", block, place=place, project_folder=folder)
-        steps.append((str(block["type"]), enrichment.open(folder)))
-    return Pipeline(adapters, steps, resolver)
+        enrichment = build_plugin("enrich/enrichments", block, place=place, project_folder=folder)
+        enrichments.append((str(block["type"]), enrichment))
+    check_order(enrichments, folder)
+    links = [open_link(name, enrichment, folder) for name, enrichment in enrichments]
+    return Pipeline(adapters, Chain(links, strict=settings.strict), resolver)
 
 
 def _from_envelope(columns: Columns, envelope: pa.Table) -> Columns:
@@ -204,61 +211,5 @@ def _table(columns: Columns, envelope: pa.Table, size: int) -> pa.Table:
     arrays = {known.name: columns.get(known.name, pa.nulls(size, known.type)) for known in ATOMIC}
     arrays |= {name: values for name, values in columns.items() if name not in arrays}
     arrays[OFFSET] = column(envelope, OFFSET)
-    arrays[_ROW] = pa.array(range(size), pa.int64())
+    arrays[ROW] = pa.array(range(size), pa.int64())
     return pa.table(arrays)
-
-
-def _run(name: str, step: Step, events: pa.Table, faults: dict[int, tuple[str, list[Fault]]]) -> pa.Table:
-    """Run one enrichment over all events; where it raises, over each half, so that only those which raise fail.
-
-    An enrichment may be anybody's code, so whatever it raises is a failed event and told there.
-    """
-    if events.num_rows == 0:
-        return events
-    try:
-        return _apply(events, step(events))
-    except TransientError:
-        raise
-    except Exception as error:
-        if events.num_rows == 1:
-            message = f"The enrichment {name} raised {type(error).__name__}: {error}"
-            faults[events[_ROW][0].as_py()] = (ENRICHMENT_FAILURES, [Fault("enrichment", message, path=name)])
-            return events.slice(0, 0)
-    middle = events.num_rows // 2
-    parts = [_run(name, step, half, faults) for half in (events.slice(0, middle), events.slice(middle))]
-    return pa.concat_tables(parts, promote_options="default")
-
-
-def _apply(events: pa.Table, columns: Columns) -> pa.Table:
-    for name, values in columns.items():
-        if name not in events.column_names:
-            events = events.add_column(events.column_names.index(OFFSET), name, values)
-            continue
-        if name.startswith(f"{ENTITY}_"):
-            values = _join(column(events, name), values)
-        events = events.set_column(events.column_names.index(name), name, values)
-    return events
-
-
-def _join(sent: pa.Array, derived: pa.Array) -> pa.Array:
-    pairs = zip(sent.to_pylist(), derived.to_pylist(), strict=True)
-    return pa.array([[*(old or ()), *(new or ())] or None for old, new in pairs], sent.type)
-
-
-def _check_lengths(events: pa.Table, faults: dict[int, tuple[str, list[Fault]]]) -> pa.Table:
-    """Fail the events of which a text is longer than its column holds: cut, it would be another text."""
-    rows = column(events, _ROW)
-    failed: set[int] = set()
-    for known in ATOMIC:
-        if known.max_length is None:
-            continue
-        values = events[known.name]
-        if values.null_count == len(values):
-            continue
-        long = pc.fill_null(pc.greater(pc.utf8_length(values), known.max_length), False)
-        for position in pc.indices_nonzero(long).to_pylist():
-            message = f"{known.name}: the text is longer than {known.max_length} characters."
-            row = rows[position].as_py()
-            failed.add(row)
-            faults.setdefault(row, (SCHEMA_VIOLATIONS, []))[1].append(Fault("too_long", message, path=known.name))
-    return events if not failed else events.filter(pc.invert(pc.is_in(rows, value_set=pa.array(sorted(failed)))))

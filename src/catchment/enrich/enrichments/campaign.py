@@ -27,6 +27,12 @@ class Campaign(Enrichment):
         description="Parameter that carries a click's id, and the network it belongs to.",
     )
 
+    def reads(self) -> tuple[str, ...]:
+        return ("page_urlquery",)
+
+    def writes(self) -> tuple[str, ...]:
+        return _COLUMNS
+
     def open(self, project_folder: Path) -> Step:
         return partial(_enrich, self)
 

@@ -23,6 +23,12 @@ class IpLookup(Enrichment):
 
     path: str = Field(description="A .mmdb file of cities, such as GeoLite2-City; relative to the project.")
 
+    def reads(self) -> tuple[str, ...]:
+        return ("user_ipaddress",)
+
+    def writes(self) -> tuple[str, ...]:
+        return (*_TEXTS, *_NUMBERS)
+
     def open(self, project_folder: Path) -> Step:
         path = project_folder / self.path
         try:

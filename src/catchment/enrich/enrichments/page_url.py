@@ -6,8 +6,9 @@ from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from catchment.enrich.enrichment import Columns, Enrichment, Step, column, fields, map_distinct
+from catchment.enrich.enrichment import FLAG, Columns, Enrichment, Step, column, fields, map_distinct
 from catchment.event import INT, STRING, TIMESTAMP
 
 _PARTS = pa.struct(
@@ -16,15 +17,22 @@ _PARTS = pa.struct(
     ]
 )  # fmt: skip
 _LINK = pa.struct([("refr_domain_userid", STRING), ("refr_dvce_tstamp", TIMESTAMP)])
+_SOURCES = (("page_url", "page_url"), ("page_referrer", "refr_url"))
 _YEAR_10000_MS = 253_402_300_800_000
 
 
 class PageUrl(Enrichment):
     """Part the page's and the referrer's URL, and read the cross-domain parameter `_sp`.
 
-    Nothing is percent-decoded. A URL that cannot be parted is kept whole, and its parts are null: the event is not lost
-    for it.
+    Nothing is percent-decoded. A URL that cannot be parted is kept whole, its parts are null, and the event
+    is flagged: it is not lost for it.
     """
+
+    def reads(self) -> tuple[str, ...]:
+        return ("page_url", "page_referrer")
+
+    def writes(self) -> tuple[str, ...]:
+        return (*(prefix + part.name for _, prefix in _SOURCES for part in _PARTS), *(part.name for part in _LINK))
 
     def open(self, project_folder: Path) -> Step:
         return _enrich
@@ -32,9 +40,13 @@ class PageUrl(Enrichment):
 
 def _enrich(events: pa.Table) -> Columns:
     columns: Columns = {}
-    for source, prefix in (("page_url", "page_url"), ("page_referrer", "refr_url")):
+    for source, prefix in _SOURCES:
         parts = map_distinct(column(events, source), _part, _PARTS)
         columns |= {prefix + name: values for name, values in fields(parts).items()}
+        lost = pc.and_(column(events, source).is_valid(), parts.is_null())
+        if pc.any(lost).as_py():
+            flag = pc.if_else(lost, f"{source}: not a URL that can be parted.", None)
+            columns[FLAG] = pc.coalesce(columns[FLAG], flag) if FLAG in columns else flag
     return columns | fields(map_distinct(columns["page_urlquery"], _read_link, _LINK))
 
 

@@ -15,6 +15,7 @@ from catchment.event import STRING
 
 _TYPE = pa.struct([("refr_medium", STRING), ("refr_source", STRING), ("refr_term", STRING)])
 _KNOWN = Path(__file__).parent.parent / "referers.yml"
+_READ = ("refr_urlscheme", "refr_urlhost", "refr_urlpath", "refr_urlquery", "page_urlhost")
 _SCHEMES = frozenset({"http", "https", "android-app"})
 
 Site = tuple[str, str, tuple[str, ...]]
@@ -27,6 +28,12 @@ class Referer(Enrichment):
     referers: dict[str, dict[str, list[str]]] = Field(
         default={}, description="Your own sites, before ours: medium, then source, then hosts with or without a path."
     )
+
+    def reads(self) -> tuple[str, ...]:
+        return _READ
+
+    def writes(self) -> tuple[str, ...]:
+        return tuple(field.name for field in _TYPE)
 
     def open(self, project_folder: Path) -> Step:
         sites = _index(yaml.safe_load(_KNOWN.read_text()))
@@ -46,8 +53,7 @@ def _index(known: dict[str, dict[str, dict[str, list[str]]]]) -> dict[str, Site]
 
 
 def _enrich(sites: dict[str, Site], internal: frozenset[str], events: pa.Table) -> Columns:
-    names = ("refr_urlscheme", "refr_urlhost", "refr_urlpath", "refr_urlquery", "page_urlhost")
-    rows = zip(*(column(events, name).to_pylist() for name in names), strict=True)
+    rows = zip(*(column(events, name).to_pylist() for name in _READ), strict=True)
     keys = pa.array(["\x00".join(part or "" for part in row) if row[1] else None for row in rows], STRING)
     return fields(map_distinct(keys, partial(_classify, sites, internal), _TYPE))
 

@@ -33,6 +33,12 @@ class UserAgent(Enrichment):
     crawler has the device family `Spider` and br_type `Robot`.
     """
 
+    def reads(self) -> tuple[str, ...]:
+        return ("useragent",)
+
+    def writes(self) -> tuple[str, ...]:
+        return (ENTITY_COLUMN, *(field.name for field in _ATOMIC))
+
     def open(self, project_folder: Path) -> Step:
         return _enrich
 
