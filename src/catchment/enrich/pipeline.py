@@ -117,7 +117,7 @@ class Pipeline:
             reasons = described.read(position, raw.parameters) + wrong.get(position, [])
             if reasons:
                 faults[position] = (SCHEMA_VIOLATIONS, reasons)
-        envelope = payloads.take(pa.array([raw.payload for raw in raws], pa.int64()))
+        envelope = payloads.drop_columns(["body"]).take(pa.array([raw.payload for raw in raws], pa.int64()))
         columns |= _from_envelope(columns, envelope)
         columns |= _names(raws, described)
         columns |= _identity(columns, raws, rows)

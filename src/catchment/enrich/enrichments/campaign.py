@@ -13,6 +13,13 @@ from catchment.event import STRING
 _COLUMNS = ("mkt_medium", "mkt_source", "mkt_term", "mkt_content", "mkt_campaign", "mkt_clickid", "mkt_network")
 _TYPE = pa.struct([(name, STRING) for name in _COLUMNS])
 
+_CLICK_IDS = {
+    "gclid": "Google", "gbraid": "Google", "wbraid": "Google", "dclid": "DoubleClick", "msclkid": "Microsoft",
+    "fbclid": "Meta", "ttclid": "TikTok", "twclid": "X", "li_fat_id": "LinkedIn", "rdt_cid": "Reddit",
+    "ScCid": "Snapchat", "epik": "Pinterest", "yclid": "Yandex",
+}  # fmt: skip
+"""A paid click's own parameter comes before one that organic links carry too, such as fbclid."""
+
 
 class Campaign(Enrichment):
     """Read the marketing parameters of the page's URL; of each list the first that is present wins."""
@@ -23,8 +30,7 @@ class Campaign(Enrichment):
     content: list[str] = ["utm_content"]
     campaign: list[str] = ["utm_campaign"]
     click_ids: dict[str, str] = Field(
-        default={"gclid": "Google", "msclkid": "Microsoft", "dclid": "DoubleClick"},
-        description="Parameter that carries a click's id, and the network it belongs to.",
+        default={}, description="Your own, before ours: the parameter that carries a click's id, and its network."
     )
 
     def reads(self) -> tuple[str, ...]:
@@ -48,7 +54,8 @@ def _read(campaign: Campaign, query: str) -> dict[str, str] | None:
         value = next((parameters[key] for key in getattr(campaign, name) if key in parameters), None)
         if value is not None:
             found[f"mkt_{name}"] = value
-    clicked = next((key for key in campaign.click_ids if key in parameters), None)
+    networks = campaign.click_ids | {key: name for key, name in _CLICK_IDS.items() if key not in campaign.click_ids}
+    clicked = next((key for key in networks if key in parameters), None)
     if clicked is not None:
-        found |= {"mkt_clickid": parameters[clicked], "mkt_network": campaign.click_ids[clicked]}
+        found |= {"mkt_clickid": parameters[clicked], "mkt_network": networks[clicked]}
     return found or None
