@@ -16,10 +16,10 @@ class EnrichSettings(BaseModel):
 
     enrichments: list[dict[str, Any]] = Field(
         default=[
-            {"type": "page_url"},
-            {"type": "campaign"},
-            {"type": "referer"},
-            {"type": "user_agent"},
+            {"type": "page_url"},  # first: campaign and referer read the parts of the URLs
+            {"type": "campaign"},  # reads the page's query
+            {"type": "referer"},  # reads both hosts: one's own is internal
+            {"type": "user_agent"},  # needs nothing of the others
         ],
         description="Enrichments in order; each has a 'type' and the fields of that plugin.",
     )

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from catchment.enrich.enrichment import DROP, FLAG, HEADERS, PARAMETERS, Columns, Enrichment, Step, column
+from catchment.enrich.enrichment import DROP, FLAG, HEADERS, PARAMETERS, SOURCE, Columns, Enrichment, Step, column
 from catchment.enrich.flag import FAILURE_COLUMN, Flag, build_failures
 from catchment.enrich.parameters import RULES
 from catchment.errors import SettingsError, TransientError
@@ -31,7 +31,7 @@ _TYPES = {known.name: known.type for known in ATOMIC}
 _GIVEN = frozenset(
     {rule.column for rule in RULES}
     | {"event_vendor", "event_name", "event_format", "event_version", "collector_tstamp", "derived_tstamp"}
-    | {"etl_tstamp", "v_etl", "v_collector", HEADERS, PARAMETERS}
+    | {"etl_tstamp", "v_etl", "v_collector", HEADERS, PARAMETERS, SOURCE}
 )
 """Columns that stand before the first enrichment runs."""
 

@@ -18,7 +18,7 @@ from catchment import __version__
 from catchment.enrich import EnrichSettings
 from catchment.enrich.adapter import Adapter, Unreadable
 from catchment.enrich.chain import ROW, SCHEMA_VIOLATIONS, Chain, Faults, check_order, open_link
-from catchment.enrich.enrichment import HEADERS, PARAMETERS, Columns, Enrichment, column
+from catchment.enrich.enrichment import HEADERS, PARAMETERS, SOURCE, Columns, Enrichment, column
 from catchment.enrich.failure import Failures, stable_id
 from catchment.enrich.parameters import EVENTS, convert_parameters
 from catchment.enrich.self_describing import SelfDescribing
@@ -135,6 +135,9 @@ class Pipeline:
             columns[HEADERS] = column(envelope, "headers")
         if PARAMETERS in self._chain.reads:
             columns[PARAMETERS] = pa.array([orjson.dumps(raw.parameters).decode() for raw in raws], STRING)
+        if SOURCE in self._chain.reads:
+            ids = column(envelope, "payload_id").to_pylist()
+            columns[SOURCE] = pa.array([f"{id_}/{raw.place}" for id_, raw in zip(ids, raws, strict=True)], STRING)
         return columns
 
 

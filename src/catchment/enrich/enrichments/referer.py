@@ -11,6 +11,7 @@ import yaml
 from pydantic import Field
 
 from catchment.enrich.enrichment import Columns, Enrichment, Step, column, fields, map_distinct
+from catchment.errors import SettingsError
 from catchment.event import STRING
 
 _TYPE = pa.struct([("refr_medium", STRING), ("refr_source", STRING), ("refr_term", STRING)])
@@ -29,6 +30,10 @@ class Referer(Enrichment):
         default={}, description="Your own sites, before ours: medium, then source, then hosts with or without a path."
     )
 
+    path: str | None = Field(
+        default=None, description="A YAML file of more of your own, written as 'referers' is; relative to the project."
+    )
+
     def reads(self) -> tuple[str, ...]:
         return _READ
 
@@ -37,10 +42,25 @@ class Referer(Enrichment):
 
     def open(self, project_folder: Path) -> Step:
         sites = _index(yaml.safe_load(_KNOWN.read_text()))
-        own = {
-            medium: {source: {"hosts": hosts} for source, hosts in by.items()} for medium, by in self.referers.items()
-        }
-        return partial(_enrich, sites | _index(own), frozenset(self.internal_domains))
+        return partial(
+            _enrich, sites | self._read_own(project_folder) | _own(self.referers), frozenset(self.internal_domains)
+        )
+
+    def _read_own(self, project_folder: Path) -> dict[str, Site]:
+        if self.path is None:
+            return {}
+        path = project_folder / self.path
+        try:
+            return _own(yaml.safe_load(path.read_text()))
+        except (OSError, AttributeError, TypeError, yaml.YAMLError) as error:
+            raise SettingsError(
+                f"The referer enrichment cannot read {path}: {type(error).__name__}.",
+                hint="Write medium, then source, then hosts: 'search: {Acme Search: [search.acme.example]}'.",
+            ) from error
+
+
+def _own(referers: dict[str, dict[str, list[str]]]) -> dict[str, Site]:
+    return _index({medium: {name: {"hosts": hosts} for name, hosts in by.items()} for medium, by in referers.items()})
 
 
 def _index(known: dict[str, dict[str, dict[str, list[str]]]]) -> dict[str, Site]:
