@@ -3,6 +3,7 @@
 import base64
 import json
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -176,6 +177,57 @@ def test_the_moment_of_an_event_is_the_true_one_else_the_devices_by_our_clock(pi
     true = datetime(2026, 2, 1, tzinfo=UTC)
     assert enrich_one(pipeline(), **sent, ttm=ms(true))["derived_tstamp"] == true
     assert enrich_one(pipeline(), dtm=ms(wrong))["derived_tstamp"] == RECEIVED
+
+
+def test_a_device_clock_that_is_absurd_leaves_the_collectors_moment(pipeline: Open) -> None:
+    row = enrich_one(pipeline(), dtm="0", stm="253402300799000")
+    assert row["derived_tstamp"] == RECEIVED
+
+
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [
+        ({"tid": "null", "se_va": "null", "tr_tt": "null"}, {"txn_id": None, "se_value": None, "tr_total": None}),
+        ({"tid": "+7", "vid": "007"}, {"txn_id": 7, "domain_sessionidx": 7}),
+        ({"se_va": "1e3", "tr_tt": "-12.5"}, {"se_value": 1000.0, "tr_total": Decimal("-12.50")}),
+        ({"page": "a\tb\x00\x07c", "aid": ""}, {"page_title": "a    bc", "app_id": None}),
+        ({"cookie": "0", "f_pdf": "1"}, {"br_cookies": False, "br_features_pdf": True}),
+        ({"nuid": "first", "tnuid": "second"}, {"network_userid": "second"}),
+        ({"ip": "198.18.0.9, 10.0.0.1"}, {"user_ipaddress": "198.18.0.9"}),
+        ({"ti_na": "older", "ti_nm": ""}, {"ti_name": "older"}),
+        ({"dtm": "-86400000"}, {"dvce_created_tstamp": datetime(1969, 12, 31, tzinfo=UTC)}),
+        ({"sid": "A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11"}, {"domain_sessionid": "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"}),
+    ],
+)
+def test_values_are_converted_by_the_protocols_table(
+    pipeline: Open, parameters: dict[str, str], expected: dict[str, Any]
+) -> None:
+    row = enrich_one(pipeline(), **parameters)
+    assert {name: row[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"tid": "1.0"}, {"tid": "2147483648"}, {"tid": "9" * 30}, {"se_va": "0x10"}, {"se_va": "NaN"}, {"tr_tt": "1,5"},
+        {"cookie": "true"}, {"res": "1x"}, {"vp": "-1x5"}, {"eid": "null"}, {"p": "null"}, {"p": "WEB"},
+        {"dtm": "253402300800000"}, {"dtm": "-62135596800001"}, {"dtm": "1.5"}, {"sid": "7"},
+    ],
+)  # fmt: skip
+def test_a_value_that_the_protocols_table_does_not_allow_fails_the_event(
+    pipeline: Open, parameters: dict[str, str]
+) -> None:
+    assert fail_one(pipeline(), **parameters)["code"] == "invalid_parameter"
+
+
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
+@pytest.mark.parametrize("is_padded", [False, True])
+def test_base64_of_either_alphabet_is_read_padded_or_not(pipeline: Open, encode: Any, is_padded: bool) -> None:
+    text = described(LINK_CLICK, {"targetUrl": "https://acme.example/\u00ff\u00fe?>~~\u00bf"})
+    coded = encode(text.encode()).decode()
+    row = enrich_one(pipeline(), e="ue", ue_px=coded if is_padded else coded.rstrip("="))
+    click = row["unstruct_event_com_snowplowanalytics_snowplow_link_click_1"]
+    assert click["target_url"].startswith("https://acme.example/")
 
 
 def test_a_repeat_is_identical(pipeline: Open) -> None:

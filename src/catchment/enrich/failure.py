@@ -58,6 +58,7 @@ class Failures:
         known = {key: value for key, value in (parameters or {}).items() if isinstance(value, str)}
         first, others = faults[0], len(faults) - 1
         envelope = {name: payload[name] for name in _ENVELOPE}
+        original, is_whole = _write({"payload": envelope, "parameters": parameters}, {"payload": envelope})
         self._rows.append(
             {
                 "failed_id": stable_id(payload["payload_id"], index, f"failed/{parameters is None}"),
@@ -73,9 +74,17 @@ class Failures:
                 "message": first.message + (f" (and {others} more)" if others else ""),
                 "schema": first.schema,
                 "errors": orjson.dumps([fault._asdict() for fault in faults]).decode(),
-                "original": orjson.dumps({"payload": envelope, "parameters": parameters}).decode(),
-                "payload": payload["body"] if parameters is None else None,
+                "original": original,
+                "payload": payload["body"] if parameters is None or not is_whole else None,
                 "replayed_tstamp": None,
                 OFFSET: payload[OFFSET],
             }
         )
+
+
+def _write(content: dict[str, Any], without: dict[str, Any]) -> tuple[str, bool]:
+    """Write JSON, and whether it is all of it: what nests too deep to be written stays in the payload's bytes alone."""
+    try:
+        return orjson.dumps(content).decode(), True
+    except orjson.JSONEncodeError:
+        return orjson.dumps({**without, "parameters": None}).decode(), False

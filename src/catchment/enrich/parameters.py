@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from catchment.event import BOOLEAN, DOUBLE, INT, MONEY, STRING, TIMESTAMP
+from catchment.event import ATOMIC, BOOLEAN, DOUBLE, INT, MONEY, STRING, TIMESTAMP
 from catchment.schema.validate import Fault
 
 Convert = Callable[[pa.Array], pa.Array]
@@ -32,6 +32,7 @@ EVENTS = {
 
 _UUID = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?$"
+_YEAR_1_MS = -62_135_596_800_000
 _YEAR_10000_MS = 253_402_300_800_000
 _CONTROL = "[\\x00-\\x1f\\x7f]"
 _SPACES = "    "
@@ -50,14 +51,15 @@ def convert_parameters(parameters: Sequence[dict[str, Any]]) -> tuple[dict[str, 
     """Give the columns that parameters fill, and the faults by the position of their event."""
     columns: dict[str, pa.Array] = {}
     faults: dict[int, list[Fault]] = {}
+    told = _transpose(parameters)
     for rule in RULES:
-        raw = _pick(parameters, rule.keys)
-        if raw.null_count == len(raw):
-            columns.setdefault(rule.column, raw if rule.convert is _text else rule.convert(raw))
+        present = [told[key] for key in rule.keys if key in told]
+        if not present:
+            columns[rule.column] = pa.nulls(len(parameters), _TYPES[rule.column])
             continue
-        column = rule.convert(raw)
-        columns[rule.column] = column
-        for position in _lost(raw, column) if rule.convert is not _text else ():
+        raw = pc.coalesce(*present) if len(present) > 1 else present[0]
+        columns[rule.column] = column = rule.convert(raw)
+        for position in _lost(raw, column, rule.convert):
             fault = Fault("invalid_parameter", f"{'/'.join(rule.keys)}: {rule.wants} was expected.", path=rule.column)
             faults.setdefault(position, []).append(fault)
     for position in _unknown_events(columns["event"]):
@@ -66,16 +68,25 @@ def convert_parameters(parameters: Sequence[dict[str, Any]]) -> tuple[dict[str, 
     return columns, faults
 
 
-def _pick(parameters: Sequence[dict[str, Any]], keys: tuple[str, ...]) -> pa.Array:
-    first, *others = keys
-    values = [row.get(first) for row in parameters]
-    for key in others:
-        values = [row.get(key) if value is None else value for value, row in zip(values, parameters, strict=True)]
-    return pc.if_else(pc.equal(array := pa.array(values, STRING), ""), None, array)
+def _transpose(parameters: Sequence[dict[str, Any]]) -> dict[str, pa.Array]:
+    """Give the values of each parameter that some event has; an empty text is none."""
+    lists: dict[str, list[Any]] = {}
+    for position, row in enumerate(parameters):
+        for key, value in row.items():
+            if value == "" or key not in _KEYS:
+                continue
+            if key not in lists:
+                lists[key] = [None] * len(parameters)
+            lists[key][position] = value
+    return {key: pa.array(values, STRING) for key, values in lists.items()}
 
 
-def _lost(raw: pa.Array, column: pa.Array) -> Iterator[int]:
-    lost = pc.and_(pc.and_(raw.is_valid(), column.is_null()), pc.not_equal(raw, "null"))
+def _lost(raw: pa.Array, column: pa.Array, convert: Convert) -> Iterator[int]:
+    if convert is _text or raw.null_count == column.null_count:
+        return
+    lost = pc.and_(raw.is_valid(), column.is_null())
+    if convert in (_integer, _double, _money):
+        lost = pc.and_(lost, pc.not_equal(raw, "null"))
     yield from pc.indices_nonzero(pc.fill_null(lost, False)).to_pylist()
 
 
@@ -85,7 +96,7 @@ def _unknown_events(events: pa.Array) -> Iterator[int]:
 
 def _text(values: pa.Array) -> pa.Array:
     """Tabs become four spaces, other control characters go; text that is then empty is null."""
-    if not pc.any(pc.match_substring_regex(values, _CONTROL), min_count=0).as_py():
+    if not pc.any(pc.match_substring_regex(pc.unique(values), _CONTROL), min_count=0).as_py():
         return values
     clean = pc.replace_substring_regex(pc.replace_substring(values, "\t", _SPACES), _CONTROL, "")
     return pc.if_else(pc.equal(clean, ""), None, clean)
@@ -103,7 +114,8 @@ def _uuid(values: pa.Array) -> pa.Array:
 
 
 def _integer(values: pa.Array) -> pa.Array:
-    numbers = pc.cast(_matching(r"^-?\d{1,10}$")(values), pa.int64())
+    digits = pc.replace_substring_regex(_matching(r"^[+-]?\d{1,18}$")(values), r"^\+", "")
+    numbers = pc.cast(digits, pa.int64())
     fits = pc.and_(pc.greater_equal(numbers, -(2**31)), pc.less(numbers, 2**31))
     return pc.cast(pc.if_else(fits, numbers, None), INT)
 
@@ -128,8 +140,9 @@ def _to_money(text: str | None) -> Decimal | None:
 
 
 def _moment(values: pa.Array) -> pa.Array:
-    numbers = pc.cast(_matching(r"^\d{1,15}$")(values), pa.int64())
-    known = pc.if_else(pc.less(numbers, _YEAR_10000_MS), numbers, None)
+    numbers = pc.cast(_matching(r"^-?\d{1,15}$")(values), pa.int64())
+    is_known = pc.and_(pc.greater_equal(numbers, _YEAR_1_MS), pc.less(numbers, _YEAR_10000_MS))
+    known = pc.if_else(is_known, numbers, None)
     return pc.cast(pc.cast(known, pa.timestamp("ms", "UTC")), TIMESTAMP)
 
 
@@ -171,7 +184,7 @@ RULES: tuple[Rule, ...] = (
     *_rules(_platform, f"one of {', '.join(PLATFORMS)}", platform="p"),
     *_rules(_uuid, "a UUID", event_id="eid", domain_sessionid="sid"),
     *_rules(
-        _moment, "milliseconds since 1970 up to the year 9999",
+        _moment, "milliseconds since 1970, of a year from 1 to 9999",
         dvce_created_tstamp="dtm", dvce_sent_tstamp="stm", true_tstamp="ttm",
     ),
     *_rules(
@@ -204,3 +217,6 @@ RULES: tuple[Rule, ...] = (
         ti_currency="ti_cu",
     ),
 )  # fmt: skip
+
+_KEYS = frozenset(key for rule in RULES for key in rule.keys)
+_TYPES = {known.name: known.type for known in ATOMIC}

@@ -6,7 +6,7 @@ that fails at any step leaves for `failed_events` with its original; the others 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -31,6 +31,8 @@ from catchment.tables import OFFSET
 ADAPTER_FAILURES = "adapter_failures"
 SIZE_VIOLATION = "size_violation"
 
+_HELD_BYTES = 32 * 2**20
+_YEAR_1 = datetime(1, 1, 1, tzinfo=UTC)
 _OVERSIZE = "catchment-oversize: "
 
 
@@ -62,6 +64,13 @@ class Pipeline:
 
         Raises TransientError where something outside did not answer: the batch waits, for good events must not fail.
         """
+        done = [self._enrich(part, now) for part in _slices(payloads)]
+        events = pa.concat_tables([part.events for part in done], promote_options="default")
+        names = [name for name in events.column_names if name != OFFSET]
+        failed = pa.concat_tables([part.failed for part in done])
+        return Enriched(events.select([*names, OFFSET]), failed, events.num_rows + failed.num_rows)
+
+    def _enrich(self, payloads: pa.Table, now: datetime) -> Enriched:
         rows = payloads.to_pylist()
         failures = Failures(now)
         raws = self._part(rows, failures)
@@ -154,6 +163,17 @@ def open_pipeline(settings: EnrichSettings, resolver: Resolver, folder: Path) ->
     return Pipeline(adapters, Chain(links, strict=settings.strict), resolver)
 
 
+def _slices(payloads: pa.Table) -> list[pa.Table]:
+    """Cut a batch where its bodies get too much to be held at once, at least one payload in each part."""
+    slices, start, held = [], 0, 0
+    for position, size in enumerate(pc.fill_null(pc.binary_length(payloads["body"]), 0).to_pylist()):
+        if held and held + size > _HELD_BYTES:
+            slices.append(payloads.slice(start, position - start))
+            start, held = position, 0
+        held += size
+    return [*slices, payloads.slice(start)]
+
+
 def _from_envelope(columns: Columns, envelope: pa.Table) -> Columns:
     """Fill from the request what the tracker did not say itself."""
     sources = {
@@ -167,13 +187,12 @@ def _from_envelope(columns: Columns, envelope: pa.Table) -> Columns:
 
 
 def _names(raws: list[_Raw], described: SelfDescribing) -> Columns:
+    fixed = {code: (vendor, name, "1-0-0") for code, (_, vendor, name) in EVENTS.items()}
+    told = {key: (key.vendor, key.name, str(key.version)) for key in set(described.event_keys) if key is not None}
     rows: list[tuple[str | None, str | None, str | None]] = []
     for raw, key in zip(raws, described.event_keys, strict=True):
-        code = raw.parameters.get("e")
-        if code == "ue" and key is not None:
-            rows.append((key.vendor, key.name, str(key.version)))
-        else:
-            rows.append((*EVENTS.get(str(code), (None, None, None))[1:], "1-0-0"))
+        code = str(raw.parameters.get("e"))
+        rows.append(told[key] if code == "ue" and key is not None else fixed.get(code, (None, None, "1-0-0")))
     vendors, names, versions = zip(*rows, strict=True) if rows else ((), (), ())
     return {
         "event_vendor": pa.array(vendors, STRING),
@@ -201,7 +220,9 @@ def _moments(columns: Columns, envelope: pa.Table, now: datetime) -> Columns:
         columns["dvce_created_tstamp"],
         columns["dvce_sent_tstamp"],
     )
-    corrected = pc.if_else(pc.greater(sent, created), pc.subtract(collector, pc.subtract(sent, created)), collector)
+    waited = pc.subtract(collector, pc.subtract(sent, created))
+    is_known = pc.and_(pc.greater(sent, created), pc.greater_equal(waited, pa.scalar(_YEAR_1, TIMESTAMP)))
+    corrected = pc.if_else(is_known, waited, collector)
     return {
         "collector_tstamp": collector,
         "derived_tstamp": pc.coalesce(columns["true_tstamp"], corrected, collector),

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -15,7 +15,10 @@ from catchment.schema.validate import Fault
 
 _VENDOR = "com.snowplowanalytics.snowplow"
 _WRAPPERS = {ENTITY: (_VENDOR, "contexts"), EVENT: (_VENDOR, "unstruct_event")}
-_PARAMETERS = {ENTITY: (("co", False), ("cx", True)), EVENT: (("ue_pr", False), ("ue_px", True))}
+
+_NAMES = {EVENT: ("ue_pr", "ue_px"), ENTITY: ("co", "cx")}
+"""The parameters that carry them: as JSON, and as base64 of JSON; the former is read where both are sent."""
+_BREAKS = {ord(mark): None for mark in "\r\n\t"}
 
 
 class _Invalid(Exception):
@@ -30,77 +33,100 @@ class _Value(NamedTuple):
     value: Any
 
 
+class _Column(NamedTuple):
+    """A column while it fills: its distinct values, and by event which of them it has."""
+
+    type: pa.DataType
+    values: list[Any]
+    indices: list[int | None]
+
+
+class _Read(NamedTuple):
+    """What one JSON parameter says: its places in columns, or what is wrong with it."""
+
+    places: list[tuple[str, int]]
+    key: SchemaKey | None
+    faults: list[Fault]
+
+
 class SelfDescribing:
-    """The typed columns of a batch while they fill, and the schema of each self-describing event."""
+    """The typed columns of a batch while they fill, and the schema of each self-describing event.
+
+    A text that many events carry, as all pings of one page do, is decoded, judged and cast once.
+    """
 
     def __init__(self, resolver: Resolver, size: int) -> None:
         self._resolver = resolver
         self._size = size
-        self._columns: dict[str, tuple[pa.DataType, list[Any]]] = {}
+        self._columns: dict[str, _Column] = {}
+        self._known: dict[tuple[str, str], _Read] = {}
         self.event_keys: list[SchemaKey | None] = [None] * size
 
     def read(self, position: int, parameters: dict[str, Any]) -> list[Fault]:
         """Take in the JSON of one event; give what is wrong with it, in all its parts."""
         faults: list[Fault] = []
         for prefix in (EVENT, ENTITY):
-            try:
-                wrapped = self._unwrap(prefix, parameters)
-            except _Invalid as invalid:
-                faults.extend(invalid.faults)
+            plain, coded = _NAMES[prefix]
+            name = plain if parameters.get(plain) else coded
+            text = parameters.get(name)
+            if not text:
                 continue
-            for item in wrapped:
-                faults.extend(self._keep(prefix, position, item))
+            known = self._known.get((name, text))
+            if known is None:
+                known = self._known[name, text] = self._read_text(prefix, name, text)
+            faults.extend(known.faults)
+            for column, index in known.places:
+                self._columns[column].indices[position] = index
+            self.event_keys[position] = self.event_keys[position] or known.key
         if parameters.get("e") == "ue" and not faults and self.event_keys[position] is None:
             faults.append(Fault("invalid_parameter", "ue_pr/ue_px: a self-describing event was expected."))
         return faults
 
     def columns(self) -> dict[str, pa.Array]:
         """Give the columns by name; every one holds something."""
-        return {name: pa.array(values, type_) for name, (type_, values) in sorted(self._columns.items())}
+        return {
+            name: pa.array(column.values, column.type).take(pa.array(column.indices, pa.int32()))
+            for name, column in sorted(self._columns.items())
+        }
 
-    def _unwrap(self, prefix: str, parameters: dict[str, Any]) -> list[Any]:
-        for name, is_base64 in _PARAMETERS[prefix]:
-            text = parameters.get(name)
-            if not text:
+    def _read_text(self, prefix: str, name: str, text: str) -> _Read:
+        try:
+            items = _unwrap(prefix, name, text)
+        except _Invalid as invalid:
+            return _Read([], None, invalid.faults)
+        faults: list[Fault] = []
+        found: dict[str, Any] = {}
+        key = None
+        for item in items:
+            try:
+                key, value = self._judge(prefix, item)
+            except _Invalid as invalid:
+                faults.extend(invalid.faults)
                 continue
-            content = _load(name, text, is_base64=is_base64)
-            uri = content.get("schema") if isinstance(content, dict) else None
-            key = SchemaKey.parse(uri) if isinstance(uri, str) else None
-            if key is None or (key.vendor, key.name) != _WRAPPERS[prefix] or key.version[:2] != (1, 0):
-                message = f"{name}: a self-describing JSON of {_WRAPPERS[prefix][1]} 1-0-* was expected."
-                raise _Invalid([Fault("wrapper", message, path=name)])
-            data = content.get("data")
-            if prefix == EVENT:
-                return [data]
-            if not isinstance(data, list):
-                raise _Invalid([Fault("wrapper", f"{name}: a list of entities was expected.", path=name)])
-            return data
-        return []
+            self._columns.setdefault(value.name, _Column(value.type, [], [None] * self._size))
+            found[value.name] = value.value if prefix == EVENT else [*found.get(value.name, ()), value.value]
+        return _Read([self._add(column, value) for column, value in found.items()], key, faults)
 
-    def _keep(self, prefix: str, position: int, item: Any) -> Iterator[Fault]:
+    def _add(self, name: str, value: Any) -> tuple[str, int]:
+        values = self._columns[name].values
+        values.append(value)
+        return name, len(values) - 1
+
+    def _judge(self, prefix: str, item: Any) -> tuple[SchemaKey, _Value]:
         uri = item.get("schema") if isinstance(item, dict) else None
         key = SchemaKey.parse(uri) if isinstance(uri, str) else None
         if key is None:
-            yield Fault(
-                "not_self_describing", f"{prefix}: each item needs a 'schema' that is an Iglu URI.", path=prefix
-            )
-            return
+            message = f"{prefix}: each item needs a 'schema' that is an Iglu URI."
+            raise _Invalid([Fault("not_self_describing", message, path=prefix)])
         data = item.get("data")
         faults = self._resolver.validate(key, data)
-        yield from faults
         if faults:
-            return
+            raise _Invalid(faults)
         try:
-            value = self._cast(prefix, key, data)
-        except ValueError as error:
-            yield Fault("uncastable", f"The data is valid but fits no column: {error}.", schema=str(key))
-            return
-        _, values = self._columns.setdefault(value.name, (value.type, [None] * self._size))
-        if prefix == EVENT:
-            values[position] = value.value
-            self.event_keys[position] = key
-        else:
-            values[position] = [*(values[position] or ()), value.value]
+            return key, self._cast(prefix, key, data)
+        except (ValueError, OverflowError) as error:
+            message = f"The data is valid but fits no column: {error}."
+            raise _Invalid([Fault("uncastable", message, schema=str(key))]) from error
 
     def _cast(self, prefix: str, key: SchemaKey, data: Any) -> _Value:
         column = self._resolver.column(key)
@@ -109,6 +135,21 @@ class SelfDescribing:
         name = column_name(prefix, key, column.suffix)
         type_ = pa.list_(column.type) if prefix == ENTITY else column.type
         return _Value(name, type_, column.cast(data))
+
+
+def _unwrap(prefix: str, name: str, text: str) -> list[Any]:
+    content = _load(name, text, is_base64=name == _NAMES[prefix][1])
+    uri = content.get("schema") if isinstance(content, dict) else None
+    key = SchemaKey.parse(uri) if isinstance(uri, str) else None
+    if key is None or (key.vendor, key.name) != _WRAPPERS[prefix] or key.version[:2] != (1, 0):
+        message = f"{name}: a self-describing JSON of {_WRAPPERS[prefix][1]} 1-0-* was expected."
+        raise _Invalid([Fault("wrapper", message, path=name)])
+    data = content.get("data")
+    if prefix == EVENT:
+        return [data]
+    if not isinstance(data, list):
+        raise _Invalid([Fault("wrapper", f"{name}: a list of entities was expected.", path=name)])
+    return data
 
 
 def _load(name: str, text: str, *, is_base64: bool) -> Any:
@@ -121,6 +162,6 @@ def _load(name: str, text: str, *, is_base64: bool) -> Any:
 
 
 def _decode(text: str) -> bytes:
-    """Decode base64 of either alphabet, padded or not: trackers differ."""
-    bare = text.rstrip("=").replace("-", "+").replace("_", "/")
+    """Decode base64 of either alphabet, padded or not: trackers differ. A query string turns + into a space."""
+    bare = text.replace(" ", "+").translate(_BREAKS).rstrip("=").replace("-", "+").replace("_", "/")
     return base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)

@@ -1,10 +1,10 @@
 """Judge data by a JSON Schema: draft 4 as Iglu's schemas are, or the newer draft that a schema names."""
 
-from collections.abc import Iterable
 from typing import Any, NamedTuple, NoReturn
 
 import jsonschema_rs
 
+_NESTS = (dict, list)
 _SHOWN = 10
 """Faults told about one instance; a thousand wrong rows need no thousand lines."""
 
@@ -56,18 +56,17 @@ def compile_schema(schema: dict[str, Any], *, max_depth: int) -> Validator:
 
 def is_deeper(value: object, levels: int) -> bool:
     """Say whether objects and arrays are nested deeper than `levels`, without recursion."""
-    row: list[object] = [value]
+    row: list[Any] = [value] if isinstance(value, _NESTS) else []
     for _ in range(levels):
-        row = [item for outer in row for item in _inside(outer)]
         if not row:
             return False
-    return any(isinstance(item, dict | list) for item in row)
-
-
-def _inside(item: object) -> Iterable[object]:
-    if isinstance(item, dict):
-        return item.values()
-    return item if isinstance(item, list) else ()
+        row = [
+            item
+            for outer in row
+            for item in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(item, _NESTS)
+        ]
+    return bool(row)
 
 
 def _describe(error: Any, path: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import yaml
 from pydantic import Field
 
@@ -73,8 +74,9 @@ def _index(known: dict[str, dict[str, dict[str, list[str]]]]) -> dict[str, Site]
 
 
 def _enrich(sites: dict[str, Site], internal: frozenset[str], events: pa.Table) -> Columns:
-    rows = zip(*(column(events, name).to_pylist() for name in _READ), strict=True)
-    keys = pa.array(["\x00".join(part or "" for part in row) if row[1] else None for row in rows], STRING)
+    parts = [pc.fill_null(column(events, name), "") for name in _READ]
+    keys = pc.if_else(events["refr_urlhost"].is_valid(), pc.binary_join_element_wise(*parts, "\x00"), None)
+    keys = keys.combine_chunks() if isinstance(keys, pa.ChunkedArray) else keys
     return fields(map_distinct(keys, partial(_classify, sites, internal), _TYPE))
 
 
