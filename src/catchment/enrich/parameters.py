@@ -71,14 +71,16 @@ def convert_parameters(parameters: Sequence[dict[str, Any]]) -> tuple[dict[str, 
 def _transpose(parameters: Sequence[dict[str, Any]]) -> dict[str, pa.Array]:
     """Give the values of each parameter that some event has; an empty text is none."""
     lists: dict[str, list[Any]] = {}
+    unread: list[Any] = [None] * len(parameters)
     for position, row in enumerate(parameters):
         for key, value in row.items():
-            if value == "" or key not in _KEYS:
-                continue
-            if key not in lists:
-                lists[key] = [None] * len(parameters)
-            lists[key][position] = value
-    return {key: pa.array(values, STRING) for key, values in lists.items()}
+            try:
+                lists[key][position] = value
+            except KeyError:
+                lists[key] = [None] * len(parameters) if key in _KEYS else unread
+                lists[key][position] = value
+    told = {key: pa.array(values, STRING) for key, values in lists.items() if key in _KEYS}
+    return {key: pc.if_else(pc.equal(values, ""), None, values) for key, values in told.items()}
 
 
 def _lost(raw: pa.Array, column: pa.Array, convert: Convert) -> Iterator[int]:

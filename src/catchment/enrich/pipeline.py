@@ -32,6 +32,8 @@ ADAPTER_FAILURES = "adapter_failures"
 SIZE_VIOLATION = "size_violation"
 
 _HELD_BYTES = 32 * 2**20
+_HELD_PAYLOADS = 1_000
+"""What is enriched at once; more costs the garbage collector more than larger columns save."""
 _YEAR_1 = datetime(1, 1, 1, tzinfo=UTC)
 _OVERSIZE = "catchment-oversize: "
 
@@ -164,10 +166,10 @@ def open_pipeline(settings: EnrichSettings, resolver: Resolver, folder: Path) ->
 
 
 def _slices(payloads: pa.Table) -> list[pa.Table]:
-    """Cut a batch where its bodies get too much to be held at once, at least one payload in each part."""
+    """Cut a batch where it gets too much to be held at once, at least one payload in each part."""
     slices, start, held = [], 0, 0
     for position, size in enumerate(pc.fill_null(pc.binary_length(payloads["body"]), 0).to_pylist()):
-        if held and held + size > _HELD_BYTES:
+        if position > start and (held + size > _HELD_BYTES or position - start == _HELD_PAYLOADS):
             slices.append(payloads.slice(start, position - start))
             start, held = position, 0
         held += size

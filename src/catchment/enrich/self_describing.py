@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import orjson
 import pyarrow as pa
 
-from catchment.schema.arrow import ENTITY, EVENT, column_name
+from catchment.schema.arrow import ENTITY, EVENT, Column, column_name
 from catchment.schema.key import SchemaKey
 from catchment.schema.resolver import Resolver
 from catchment.schema.validate import Fault
@@ -60,6 +60,7 @@ class SelfDescribing:
         self._size = size
         self._columns: dict[str, _Column] = {}
         self._known: dict[tuple[str, str], _Read] = {}
+        self._homes: dict[tuple[str, SchemaKey], tuple[str, Column]] = {}
         self.event_keys: list[SchemaKey | None] = [None] * size
 
     def read(self, position: int, parameters: dict[str, Any]) -> list[Fault]:
@@ -129,12 +130,13 @@ class SelfDescribing:
             raise _Invalid([Fault("uncastable", message, schema=str(key))]) from error
 
     def _cast(self, prefix: str, key: SchemaKey, data: Any) -> _Value:
-        column = self._resolver.column(key)
-        if column is None:
-            raise ValueError("no registry has its schema any more")
-        name = column_name(prefix, key, column.suffix)
-        type_ = pa.list_(column.type) if prefix == ENTITY else column.type
-        return _Value(name, type_, column.cast(data))
+        if (prefix, key) not in self._homes:
+            column = self._resolver.column(key)
+            if column is None:
+                raise ValueError("no registry has its schema any more")
+            self._homes[prefix, key] = column_name(prefix, key, column.suffix), column
+        name, column = self._homes[prefix, key]
+        return _Value(name, pa.list_(column.type) if prefix == ENTITY else column.type, column.cast(data))
 
 
 def _unwrap(prefix: str, name: str, text: str) -> list[Any]:
