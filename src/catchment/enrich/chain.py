@@ -65,16 +65,15 @@ class Chain:
         """Enrich a table of events; those that fail or are dropped leave it and stand in `faults`."""
         flags: Flags = {}
         for link in self._links:
+            events = _fail_flagged(events, faults, flags) if self._strict else events
             events = _run(link, events, faults, flags)
             events = _take_flags(link, events, flags)
             events = _take_drops(link, events, faults)
+        if self._strict:
+            return _fail_flagged(events, faults, flags)
         _flag_long_texts(events, flags)
         if not flags:
             return events
-        if self._strict:
-            for row, met in flags.items():
-                faults.setdefault(row, (met[0].kind, []))[1].extend(flag.fault for flag in met)
-            return _without(events, flags)
         failures = build_failures(column(events, ROW).to_pylist(), flags, now)
         return events if failures.null_count == len(failures) else _set(events, FAILURE_COLUMN, failures)
 
@@ -187,6 +186,16 @@ def _take_drops(link: Link, events: pa.Table, faults: Faults) -> pa.Table:
 def _without(events: pa.Table, rows: Iterable[int]) -> pa.Table:
     gone = pa.array(sorted(rows), pa.int64())
     return events if len(gone) == 0 else events.filter(pc.invert(pc.is_in(events[ROW], value_set=gone)))
+
+
+def _fail_flagged(events: pa.Table, faults: Faults, flags: Flags) -> pa.Table:
+    """Fail what is flagged by now, before the next enrichment sees it: one that remembers may not remember it."""
+    _flag_long_texts(events, flags)
+    for row, met in flags.items():
+        faults.setdefault(row, (met[0].kind, []))[1].extend(flag.fault for flag in met)
+    events = _without(events, flags)
+    flags.clear()
+    return events
 
 
 def _flag_long_texts(events: pa.Table, flags: Flags) -> None:

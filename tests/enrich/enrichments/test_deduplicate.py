@@ -22,3 +22,10 @@ def test_a_batch_that_is_enriched_again_finds_no_duplicates_of_itself(pipeline: 
     first, second = (pipeline(enrichments=CHAIN).enrich(payloads, NOW) for _ in range(2))
     assert first.events.equals(second.events)
     assert first.failed.equals(second.failed)
+
+
+def test_an_event_that_failed_is_no_reason_to_refuse_it_when_it_comes_again(pipeline: Open) -> None:
+    for offset in (1, 2):
+        payloads = to_table(make_batch(make_event(eid=ID, tr_cu="EURO"), offset=offset))
+        enriched = pipeline(enrichments=CHAIN, strict=True).enrich(payloads, NOW)
+        assert enriched.failed["type"].to_pylist() == ["schema_violations"]
