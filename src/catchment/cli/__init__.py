@@ -1,0 +1,42 @@
+"""The verbs on the command line; every error is one line with its mend, every report a table or JSON."""
+
+import logging
+import signal
+from typing import Any
+
+from rich.console import Console
+
+from catchment.cli import audiences, campaigns, events, models, predictions, start, syncs
+from catchment.cli.app import app
+from catchment.errors import CatchmentError
+
+__all__ = ["app", "audiences", "campaigns", "events", "main", "models", "predictions", "start", "syncs"]
+
+errors = Console(stderr=True)
+
+
+def main() -> None:
+    """Run the command line; ends with 1 for an error that a person can mend and 130 for Ctrl-C."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    signal.signal(signal.SIGTERM, _end)
+    try:
+        app()
+    except CatchmentError as error:
+        errors.print(f"[red bold]error[/] {_escape(error)}", highlight=False, soft_wrap=True)
+        if error.hint:
+            errors.print(f"[green]mend[/]  {_escape(error.hint)}", highlight=False, soft_wrap=True)
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        errors.print("stopped; `catchment run` goes on from here")
+        raise SystemExit(130) from None
+
+
+def _end(number: int, frame: Any) -> None:
+    """End as Ctrl-C does, so that what was started is stopped."""
+    raise SystemExit(128 + number)
+
+
+def _escape(value: Any) -> str:
+    from rich.markup import escape
+
+    return escape(str(value))

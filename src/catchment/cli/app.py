@@ -1,0 +1,35 @@
+"""What every command shares: the program, its options, and how a report is printed."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+
+from catchment.report import show
+
+HELP = "From the click to the campaign: collect, enrich, model, predict, build audiences, activate, measure."
+
+app = typer.Typer(
+    name="catchment", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=HELP
+)
+
+ProjectOption = Annotated[
+    Path | None, typer.Option("--project", help="The project's folder; by default the one we are in.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+NameArgument = Annotated[str | None, typer.Argument(help="Only the one of this name.")]
+
+
+def tell(verb: str, report: Any, as_json: bool) -> None:
+    """Print what one verb came to, as a table or as JSON."""
+    if as_json:
+        typer.echo(orjson.dumps({verb: report}, default=_plain).decode())
+    else:
+        show(verb, report)
+
+
+def _plain(value: Any) -> Any:
+    to_list: Callable[[], Any] | None = getattr(value, "to_pylist", None)
+    return to_list() if to_list is not None else vars(value) if hasattr(value, "__dict__") else str(value)

@@ -1,0 +1,12 @@
+"""From members to other systems."""
+
+from catchment.cli.app import JsonOption, NameArgument, ProjectOption, app, tell
+from catchment.project import Project
+
+
+@app.command()
+def sync(name: NameArgument = None, project: ProjectOption = None, as_json: JsonOption = False) -> None:
+    """Bring destinations level with their audiences."""
+    opened = Project.open(project)
+    with opened.sandbox():
+        tell("sync", opened.sync(name), as_json)

@@ -1,0 +1,73 @@
+"""The verbs from a request to the lake: collect and enrich."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from catchment.project.opened import Opened
+from catchment.tables import OFFSET
+
+FROM_THE_START = -1
+
+
+@dataclass(frozen=True)
+class Drained:
+    """What one emptying of the log came to; received = events + failed."""
+
+    payloads: int = 0
+    received: int = 0
+    events: int = 0
+    failed: int = 0
+
+
+class EventVerbs(Opened):
+    """Requests become payloads, payloads become events."""
+
+    def collect(self) -> None:
+        """Serve the collector until stopped."""
+        from catchment.collect.server import serve_collector
+
+        serve_collector(self.settings.collect, self.folder)
+
+    def enrich(self, *, progress: Callable[[int], None] | None = None) -> Drained:
+        """Turn every payload that waits in the log into events and failed events of the lake.
+
+        A payload leaves the log only after the lake holds what became of it, so stopping anywhere loses nothing.
+        """
+        from catchment.collect.log import open_log
+
+        log = open_log(self.settings.collect, self.folder)
+        if log.depth() == 0:
+            return Drained()
+        with self.timed("enrich") as run:
+            total = self._drain(log, progress)
+            run.counts.update(vars(total))
+        return total
+
+    def waiting(self) -> int:
+        """Count the payloads that wait in the log."""
+        from catchment.collect.log import open_log
+
+        return open_log(self.settings.collect, self.folder).depth()
+
+    def _drain(self, log: Any, progress: Callable[[int], None] | None) -> Drained:
+        from catchment.enrich.pipeline import open_pipeline
+        from catchment.lake.batch import commit_batch
+        from catchment.schema.resolver import open_resolver
+
+        resolver = open_resolver(self.settings.schemas, self.folder)
+        pipeline = open_pipeline(self.settings.enrich, resolver, self.folder)
+        total = Drained()
+        while (payloads := log.read(FROM_THE_START, self.settings.enrich.batch_payloads)).num_rows:
+            done = pipeline.enrich(payloads, self.clock())
+            commit_batch(self.lake, log.log_id, payloads, done.events, done.failed)
+            log.remove_through(payloads[OFFSET][-1].as_py())
+            total = Drained(
+                payloads=total.payloads + payloads.num_rows,
+                received=total.received + done.received,
+                events=total.events + done.events.num_rows,
+                failed=total.failed + done.failed.num_rows,
+            )
+            if progress is not None:
+                progress(total.payloads)
+        return total

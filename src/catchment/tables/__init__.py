@@ -1,0 +1,52 @@
+"""Every table that stages share: name, Arrow schema, key and owner.
+
+The owner is the one stage that writes the table; anybody may read it. Timestamps are UTC. `PAYLOADS` is not in the
+lake: it is what a log hands to enrichment.
+"""
+
+from catchment.tables.audiences import AUDIENCE_MEMBERS, AUDIENCE_RUNS
+from catchment.tables.campaigns import AD_SPEND, CAMPAIGN_PERFORMANCE, CRM_LEADS
+from catchment.tables.events import BATCHES, EVENTS, FAILED_EVENTS, OFFSET, PAYLOADS, RUNS
+from catchment.tables.predictions import PROPENSITY_SCORES
+from catchment.tables.syncs import SYNC_ROWS, SYNC_RUNS, SYNC_STATE
+from catchment.tables.table import Table
+
+TABLES: dict[str, Table] = {
+    table.name: table
+    for table in (
+        EVENTS,
+        FAILED_EVENTS,
+        BATCHES,
+        RUNS,
+        PROPENSITY_SCORES,
+        AUDIENCE_MEMBERS,
+        AUDIENCE_RUNS,
+        SYNC_RUNS,
+        SYNC_ROWS,
+        SYNC_STATE,
+        AD_SPEND,
+        CRM_LEADS,
+        CAMPAIGN_PERFORMANCE,
+    )
+}
+"""The tables whose schema is declared here. The models (`page_views`, `sessions`, ...) are declared by dbt."""
+
+__all__ = [
+    "AD_SPEND",
+    "AUDIENCE_MEMBERS",
+    "AUDIENCE_RUNS",
+    "BATCHES",
+    "CAMPAIGN_PERFORMANCE",
+    "CRM_LEADS",
+    "EVENTS",
+    "FAILED_EVENTS",
+    "OFFSET",
+    "PAYLOADS",
+    "PROPENSITY_SCORES",
+    "RUNS",
+    "SYNC_ROWS",
+    "SYNC_RUNS",
+    "SYNC_STATE",
+    "TABLES",
+    "Table",
+]

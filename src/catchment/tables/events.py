@@ -1,0 +1,101 @@
+"""Events, what failed, and how they came into the lake."""
+
+import pyarrow as pa
+
+from catchment.event import TIMESTAMP, atomic_schema
+from catchment.tables.table import INT, LONG, STRING, Table, columns
+
+OFFSET = "_offset"
+"""Position in the log of the payload a row came from; rides along from `enrich` to `lake`, which drops it."""
+
+PAYLOADS = Table(
+    "payloads",
+    "collect",
+    (OFFSET,),
+    "one HTTP request that a tracker or webhook made, exactly as received",
+    pa.schema(
+        [
+            (OFFSET, LONG),
+            ("payload_id", STRING),
+            ("collector_tstamp", TIMESTAMP),
+            ("collector", STRING),
+            ("path", STRING),
+            ("querystring", STRING),
+            ("content_type", STRING),
+            ("body", pa.binary()),
+            ("hostname", STRING),
+            ("ip_address", STRING),
+            ("useragent", STRING),
+            ("referer_uri", STRING),
+            ("headers", pa.list_(STRING)),
+            ("network_userid", STRING),
+        ]
+    ),
+)
+
+EVENTS = Table(
+    "events",
+    "enrich",
+    ("event_id",),
+    "one valid event; delivered twice by a tracker, it is here twice until the models de-duplicate it",
+    atomic_schema(),
+)
+
+FAILED_EVENTS = Table(
+    "failed_events",
+    "enrich",
+    ("failed_id",),
+    "one event (or one payload that could not be parted into events) that failed, with its original",
+    columns(
+        failed_id=STRING,
+        payload_id=STRING,
+        event_index=INT,
+        event_id=STRING,
+        app_id=STRING,
+        collector_tstamp=TIMESTAMP,
+        failed_tstamp=TIMESTAMP,
+        stage=STRING,
+        type=STRING,
+        code=STRING,
+        message=STRING,
+        schema=STRING,
+        errors=STRING,
+        original=STRING,
+        payload=pa.binary(),
+        replayed_tstamp=TIMESTAMP,
+    ),
+)
+
+BATCHES = Table(
+    "batches",
+    "lake",
+    ("log_id", "last_offset"),
+    "one slice of the log committed to the lake; received = events + failed, always",
+    columns(
+        log_id=STRING,
+        first_offset=LONG,
+        last_offset=LONG,
+        payloads=LONG,
+        received=LONG,
+        events=LONG,
+        failed=LONG,
+        committed_at=TIMESTAMP,
+    ),
+)
+
+RUNS = Table(
+    "runs",
+    "project",
+    ("run_id",),
+    "one execution of one verb",
+    columns(
+        run_id=STRING,
+        verb=STRING,
+        name=STRING,
+        started_at=TIMESTAMP,
+        finished_at=TIMESTAMP,
+        status=STRING,
+        counts=STRING,
+        error=STRING,
+    ),
+)
