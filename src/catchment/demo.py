@@ -4,21 +4,19 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from catchment.collect.server import serve_collector
 from catchment.errors import CatchmentError
 from catchment.listen import require_free_port, running
+from catchment.observe import Progress, say_nothing
 from catchment.project import Project
 from catchment.report import console, show
 from catchment.settings import FILE_NAME
 
 
-def give_demo(folder: Path, visitors: int, seed: int) -> None:
+def give_demo(folder: Path, visitors: int, seed: int, progress: Progress = say_nothing) -> None:
     """Run the main job on simulated visitors; in a folder where it was stopped, go on.
 
     Raises PortInUse where collector, console or sandbox cannot listen.
@@ -26,6 +24,7 @@ def give_demo(folder: Path, visitors: int, seed: int) -> None:
     began = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
     project = Project.open(folder) if (folder / FILE_NAME).is_file() else Project.init(folder)
+    project.progress = progress
     with ExitStack() as stack:
         stack.enter_context(serving_collector(project))
         link = stack.enter_context(serving_console(project))
@@ -84,14 +83,10 @@ def _keep_current(project: Project) -> None:
 def _simulate(project: Project, visitors: int, seed: int) -> Any:
     from catchment.simulate.run import simulate
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, transient=True, console=console) as bar:
-        task = bar.add_task("visitors arrive", total=visitors)
+    def tell(done: int, total: int) -> None:
+        project.progress("visitors arrive", done, total)
 
-        def tell(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total)
-
-        return simulate(visitors, seed, project.collector_url, project.folder, now=datetime.now(UTC), progress=tell)
+    return simulate(visitors, seed, project.collector_url, project.folder, now=project.clock(), progress=tell)
 
 
 def _judge(project: Project) -> Iterator[list[dict[str, Any]]]:

@@ -12,6 +12,13 @@ from typing import Any
 
 log = logging.getLogger("catchment")
 
+Progress = Callable[[str, int, int], None]
+"""Told, while long work lasts, what it is, how much is done and of how much; done = total when it ends."""
+
+
+def say_nothing(what: str, done: int, total: int) -> None:
+    """Take note of progress that nobody watches."""
+
 
 @dataclass
 class Run:

@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 
 from catchment.cli import audiences, campaigns, events, models, predictions, start, syncs
-from catchment.cli.app import app
+from catchment.cli.app import app, bars
 from catchment.errors import CatchmentError
 
 __all__ = ["app", "audiences", "campaigns", "events", "main", "models", "predictions", "start", "syncs"]
@@ -20,7 +20,8 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     signal.signal(signal.SIGTERM, _end)
     try:
-        app()
+        with bars:
+            app()
     except CatchmentError as error:
         errors.print(f"[red bold]error[/] {_escape(error)}", highlight=False, soft_wrap=True)
         if error.hint:

@@ -6,7 +6,10 @@ from typing import Annotated, Any
 
 import orjson
 import typer
+from rich.console import Console
 
+from catchment.bars import Bars
+from catchment.project import Project
 from catchment.report import show
 
 HELP = "From the click to the campaign: collect, enrich, model, predict, build audiences, activate, measure."
@@ -20,6 +23,17 @@ ProjectOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 NameArgument = Annotated[str | None, typer.Argument(help="Only the one of this name.")]
+
+
+bars = Bars(Console(stderr=True))
+"""The bars of this process; whoever ends it closes them."""
+
+
+def open_project(folder: Path | None) -> Project:
+    """Open the project in `folder`, or the one we are in, with bars for its long work."""
+    project = Project.open(folder)
+    project.progress = bars
+    return project
 
 
 def tell(verb: str, report: Any, as_json: bool) -> None:

@@ -4,8 +4,7 @@ from typing import Annotated
 
 import typer
 
-from catchment.cli.app import JsonOption, ProjectOption, app, tell
-from catchment.project import Project
+from catchment.cli.app import JsonOption, ProjectOption, app, open_project, tell
 
 
 @app.command()
@@ -15,4 +14,4 @@ def build(
     as_json: JsonOption = False,
 ) -> None:
     """Build the models with dbt."""
-    tell("build", Project.open(project).build(select), as_json)
+    tell("build", open_project(project).build(select), as_json)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from catchment.cli.app import JsonOption, ProjectOption, app, tell
+from catchment.cli.app import JsonOption, ProjectOption, app, bars, open_project, tell
 from catchment.errors import CatchmentError
 from catchment.project import Project
 
@@ -30,7 +30,7 @@ def demo(
     """Tell the whole product on simulated visitors: from a click to a campaign."""
     from catchment.demo import give_demo
 
-    give_demo(folder, visitors, seed)
+    give_demo(folder, visitors, seed, bars)
 
 
 @app.command()
@@ -38,19 +38,19 @@ def up(project: ProjectOption = None) -> None:
     """Start collector, console and the loop that keeps everything current, until stopped."""
     from catchment.demo import stay_up
 
-    stay_up(Project.open(project))
+    stay_up(open_project(project))
 
 
 @app.command()
 def run(project: ProjectOption = None, as_json: JsonOption = False) -> None:
     """Do once whatever is due, from enrich to measure; after a stop, the same call goes on."""
-    Project.open(project).run(lambda verb, report: tell(verb, report, as_json))
+    open_project(project).run(lambda verb, report: tell(verb, report, as_json))
 
 
 @app.command()
 def check(project: ProjectOption = None) -> None:
     """Read every setting and definition, and ask every destination whether it knows us."""
-    opened = Project.open(project)
+    opened = open_project(project)
     with opened.sandbox():
         for place, count in opened.check().items():
             typer.echo(f"ok  {place}: {count}")
@@ -59,7 +59,7 @@ def check(project: ProjectOption = None) -> None:
 @app.command()
 def status(project: ProjectOption = None, as_json: JsonOption = False) -> None:
     """Say what waits, what stands in the lake and how each verb last ended."""
-    tell("status", Project.open(project).status(), as_json)
+    tell("status", open_project(project).status(), as_json)
 
 
 @app.command()
@@ -88,7 +88,7 @@ def sign_in(project: ProjectOption = None) -> None:
     """Print a link that signs in to the running console, once."""
     from catchment.serve.signin import one_time_link
 
-    opened = Project.open(project)
+    opened = open_project(project)
     typer.echo(one_time_link(opened.settings.serve, opened.folder))
 
 
@@ -97,7 +97,7 @@ def console(project: ProjectOption = None) -> None:
     """Serve the console until stopped; `catchment sign-in` prints the link."""
     from catchment.serve.server import serve_console
 
-    serve_console(Project.open(project).folder)
+    serve_console(open_project(project).folder)
 
 
 @app.command()
@@ -110,7 +110,7 @@ def simulate(
     """Send the events of simulated visitors to the running collector."""
     from catchment.simulate.run import simulate as send
 
-    opened = Project.open(project)
+    opened = open_project(project)
     report = send(visitors, seed, opened.collector_url, opened.folder, now=datetime.now(UTC))
     tell("simulate", report, as_json)
 
@@ -120,5 +120,5 @@ def sandbox(project: ProjectOption = None) -> None:
     """Serve the stand-ins for Braze, Salesforce and Meta until stopped."""
     from catchment.sandbox.server import serve_sandbox
 
-    opened = Project.open(project)
+    opened = open_project(project)
     serve_sandbox(opened.settings.sandbox, opened.folder)

@@ -11,6 +11,7 @@ from deltalake.exceptions import TableNotFoundError
 
 from catchment.errors import LakeError
 from catchment.lake import LakeSettings
+from catchment.lake.undisturbed import undisturbed
 from catchment.tables import OFFSET, TABLES
 
 NEVER = -1
@@ -105,13 +106,14 @@ class Lake:
         if rows.num_rows == 0:
             return
         match = " and ".join(f"target.{name} = source.{name}" for name in key)
-        (
+        merge = (
             self.delta(table)
             .merge(rows, match, source_alias="source", target_alias="target", merge_schema=True)
             .when_matched_update_all()
             .when_not_matched_insert_all()
-            .execute()
         )
+        with undisturbed():
+            merge.execute()
 
     def read(self, table: str, columns: list[str] | None = None, filters: Any = None) -> pa.Table:
         """Read a small table whole; one never written reads as empty. For large ones ask an engine."""
@@ -122,7 +124,8 @@ class Lake:
 
     def _write(self, table: str, rows: pa.Table, **how: Any) -> None:
         try:
-            write_deltalake(self.path(table), rows, storage_options=self.storage_options, **how)
+            with undisturbed():
+                write_deltalake(self.path(table), rows, storage_options=self.storage_options, **how)
         except OSError as error:
             raise LakeError(
                 f"Table '{table}' of the lake {self.uri} cannot be written: {error}",

@@ -13,9 +13,11 @@ from catchment.errors import CatchmentError, DefinitionError, LakeError
 from catchment.lake.engine import Engine
 from catchment.lake.lake import Lake
 from catchment.model import ModelSettings
+from catchment.observe import Progress, say_nothing
 
 PROJECT = Path(__file__).parent / "dbt"
 WORK_FOLDER = ".catchment/dbt"
+WHAT = "models and tests are built"
 _TYPED = re.compile(r"\b(?:contexts|unstruct_event)_[a-z0-9_]+")
 
 
@@ -42,7 +44,13 @@ class BuildReport:
 
 
 def build(
-    lake: Lake, engine: Engine, settings: ModelSettings, folder: Path, *, select: str | None = None
+    lake: Lake,
+    engine: Engine,
+    settings: ModelSettings,
+    folder: Path,
+    *,
+    select: str | None = None,
+    progress: Progress = say_nothing,
 ) -> BuildReport:
     """Build the models and run their tests; raises BuildFailed naming the first that failed, and dbt's reason."""
     if not lake.exists("events"):
@@ -50,7 +58,7 @@ def build(
     work = _prepare(lake, engine, settings, folder)
     variables = json.dumps(_variables(lake, settings))
     arguments = ["build", "--project-dir", str(work), "--profiles-dir", str(work), "--vars", variables]
-    results = _invoke([*arguments, *(["--select", select] if select else [])], work)
+    results = _invoke([*arguments, *(["--select", select] if select else [])], work, progress)
     models = tuple(_read(result, lake) for result in results)
     failed = next((model for model in models if model.status in ("error", "fail")), None)
     if failed is not None:
@@ -118,8 +126,12 @@ def _place(path: str, known: set[str], setting: str) -> dict[str, str]:
     )
 
 
-def _invoke(arguments: list[str], work: Path) -> list[Any]:
+def _invoke(arguments: list[str], work: Path, progress: Progress) -> list[Any]:
     from dbt.cli.main import dbtRunner
+
+    def watch(event: Any) -> None:
+        if event.info.name == "LogStartLine":
+            progress(WHAT, event.data.index - 1, event.data.total)
 
     quiet = [
         "--quiet",
@@ -130,7 +142,8 @@ def _invoke(arguments: list[str], work: Path) -> list[Any]:
         "--no-version-check",
     ]
     places = ["--target-path", str(work / "target"), "--log-path", str(work / "logs")]
-    outcome = dbtRunner().invoke([*quiet, *arguments, *places])
+    outcome = dbtRunner(callbacks=[watch]).invoke([*quiet, *arguments, *places])
+    progress(WHAT, 1, 1)
     if outcome.exception is not None:
         raise BuildFailed(f"dbt could not read the models: {outcome.exception}", hint="Mend the file it names.")
     return list(getattr(outcome.result, "results", []))

@@ -1,6 +1,5 @@
 """The verbs from a request to the lake: collect and enrich."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +28,7 @@ class EventVerbs(Opened):
 
         serve_collector(self.settings.collect, self.folder)
 
-    def enrich(self, *, progress: Callable[[int], None] | None = None) -> Drained:
+    def enrich(self) -> Drained:
         """Turn every payload that waits in the log into events and failed events of the lake.
 
         A payload leaves the log only after the lake holds what became of it, so stopping anywhere loses nothing.
@@ -40,7 +39,7 @@ class EventVerbs(Opened):
         if log.depth() == 0:
             return Drained()
         with self.timed("enrich") as run:
-            total = self._drain(log, progress)
+            total = self._drain(log)
             run.counts.update(vars(total))
         return total
 
@@ -50,14 +49,14 @@ class EventVerbs(Opened):
 
         return open_log(self.settings.collect, self.folder).depth()
 
-    def _drain(self, log: Any, progress: Callable[[int], None] | None) -> Drained:
+    def _drain(self, log: Any) -> Drained:
         from catchment.enrich.pipeline import open_pipeline
         from catchment.lake.batch import commit_batch
         from catchment.schema.resolver import open_resolver
 
         resolver = open_resolver(self.settings.schemas, self.folder)
         pipeline = open_pipeline(self.settings.enrich, resolver, self.folder)
-        total = Drained()
+        total, waiting = Drained(), log.depth()
         while (payloads := log.read(FROM_THE_START, self.settings.enrich.batch_payloads)).num_rows:
             done = pipeline.enrich(payloads, self.clock())
             commit_batch(self.lake, log.log_id, payloads, done.events, done.failed)
@@ -68,6 +67,7 @@ class EventVerbs(Opened):
                 events=total.events + done.events.num_rows,
                 failed=total.failed + done.failed.num_rows,
             )
-            if progress is not None:
-                progress(total.payloads)
+            if total.payloads < waiting:
+                self.progress("payloads become events", total.payloads, waiting)
+        self.progress("payloads become events", total.payloads, total.payloads)
         return total

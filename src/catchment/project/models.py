@@ -14,7 +14,9 @@ class ModelVerbs(Opened):
 
         with self.timed("build") as run:
             run.counts["events_version"] = self.lake.version("events")
-            report = build(self.lake, self.engine, self.settings.model, self.folder, select=select)
+            report = build(
+                self.lake, self.engine, self.settings.model, self.folder, select=select, progress=self.progress
+            )
             run.counts["rows"] = {model.name: model.rows for model in report.models}
         return report
 

@@ -13,18 +13,19 @@ import pyarrow as pa
 from catchment.errors import DefinitionError
 from catchment.lake.engine import Engine, open_engine
 from catchment.lake.lake import Lake
-from catchment.observe import Run, timed
+from catchment.observe import Progress, Run, say_nothing, timed
 from catchment.settings import Settings
 from catchment.tables import RUNS
 
 
 class Opened:
-    """A project's folder and settings, and what they open."""
+    """A project's folder and settings, and what they open; `progress` is told how far long work is."""
 
     def __init__(self, folder: Path, settings: Settings, *, clock: Callable[[], datetime] | None = None) -> None:
         self.folder = folder
         self.settings = settings
         self.clock = clock or (lambda: datetime.now(UTC))
+        self.progress: Progress = say_nothing
 
     @cached_property
     def lake(self) -> Lake:
@@ -56,17 +57,21 @@ class Opened:
             yield
 
     def timed(self, verb: str, name: str = "") -> Any:
+        """Time a verb, and write its row of `runs` when it ends."""
+
         def record(row: dict[str, Any]) -> None:
             self.lake.append("runs", pa.Table.from_pylist([row], RUNS.schema))
 
         return timed(verb, name, record=record)
 
     def last_ok(self, verb: str, name: str = "") -> dict[str, Any] | None:
+        """Give the counts of the last run of a verb that ended well, None without one."""
         filters = [("verb", "=", verb), ("name", "=", name), ("status", "=", "ok")]
         rows = self.lake.read("runs", filters=filters).sort_by("started_at").to_pylist()
         return Run.read_counts(rows[-1]) if rows else None
 
     def count(self, table: str) -> int:
+        """Count the rows of a table; one never written has none."""
         return int(self.lake.delta(table).count()) if self.lake.exists(table) else 0
 
 
