@@ -24,7 +24,7 @@ class Bars:
             self._live = Progress(*COLUMNS, transient=True, console=self.console)
             self._live.start()
         if what not in self._tasks:
-            self._tasks[what] = self._live.add_task(what, total=total)
+            self._tasks[what] = self._live.add_task(what, total=total, completed=done)
         self._live.update(self._tasks[what], completed=done, total=total)
         if done >= total:
             self._live.remove_task(self._tasks.pop(what))
