@@ -3,14 +3,17 @@
 import hashlib
 import socket
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
+import polars as pl
 import pytest
 import yaml
 
 from catchment.demo import serving_collector
 from catchment.project import Project
+from catchment.settings import load_settings
 
 VISITORS = 500
 SYNCS = {"braze": "braze_high_propensity", "salesforce": "salesforce_engaged", "meta": "meta_campaign_prospects"}
@@ -19,6 +22,18 @@ pytestmark = [
     pytest.mark.journey,
     pytest.mark.filterwarnings("default"),  # MLflow, dbt and their libraries warn about each other
 ]
+
+
+class Clock:
+    """Begins on the last Monday that is over, at noon, so that the same visitors come on whatever day the test runs."""
+
+    def __init__(self) -> None:
+        now = datetime.now(UTC)
+        noon = now.replace(hour=12, minute=0, second=0, microsecond=0)
+        self.behind = now - (noon - timedelta(days=now.weekday() or 7))
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) - self.behind
 
 
 def free_port() -> int:
@@ -38,7 +53,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     content["sandbox"] = {"enabled": True, "port": sandbox_port}
     text = yaml.safe_dump(content).replace(":8091/", f":{sandbox_port}/")
     path.write_text(text)
-    project = Project.open(folder)
+    project = Project(folder, load_settings(folder), clock=Clock())
     with serving_collector(project), project.sandbox():
         yield project
 
@@ -104,7 +119,12 @@ def test_a_model_learned_and_everybody_undecided_has_a_score(project: Project, t
     scores = project.lake.read("propensity_scores").to_pylist()
     assert {row["person_id"] for row in scores} == undecided
     assert {row["label"] for row in scores} == {"Low", "Medium", "High"}
-    assert 0.5 < told["train"][0].roc_auc <= 1
+    truth = pl.read_csv(
+        project.folder / ".catchment/simulation/truth.csv", columns=["domain_userid", "true_probability"]
+    )
+    judged = pl.DataFrame(scores).join(truth, left_on="person_id", right_on="domain_userid")
+    # The model has seen some thirty conversions; that it ranks people as the truth does is no accident at 0.3.
+    assert judged.select(pl.corr("score", "true_probability", method="spearman")).item() > 0.3
 
 
 def test_audiences_formed(project: Project, told: dict[str, Any]) -> None:
