@@ -15,7 +15,8 @@ import pytest
 from catchment.collect import CollectSettings
 from catchment.collect.log import open_log
 from catchment.collect.request import OVERSIZE_HEADER
-from catchment.collect.server import PIXEL, serve_collector
+from catchment.collect.server import serve_collector
+from catchment.collect.tracker import PIXEL
 from catchment.errors import PortInUse
 from catchment.listen import running
 

@@ -162,6 +162,7 @@ def test_one_bad_event_does_not_take_its_batch_along(pipeline: Open) -> None:
         ({}, "tracker_protocol_violations"),
         ({"path": "/com.nobody/v1", "body": b"x"}, "adapter_failures"),
         ({"body": b"{", "headers": ["catchment-oversize: 9999999"]}, "size_violation"),
+        ({"body": b"{", "headers": ["catchment-packed: br"]}, "collector_payload_format_violation"),
     ],
 )
 def test_a_payload_that_cannot_be_parted_is_kept_whole(pipeline: Open, fields: dict[str, Any], kind: str) -> None:

@@ -1,119 +1,107 @@
 """The HTTP side of the collector: a Granian server in this process, answering 200 only for what is durable."""
 
 import asyncio
-import base64
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.embed import Server
 
-from catchment.collect import CollectSettings
+from catchment.collect import REDIRECT_PATH, CollectSettings
+from catchment.collect.body import Bodies, BodyNotWhole, TooMuchAtOnce
+from catchment.collect.intake import Intake
 from catchment.collect.log import Log, LogUnavailable, open_log
-from catchment.collect.request import Request, choose_network_userid, cors_headers, set_cookie, to_payload
+from catchment.collect.redirect import redirect_routes
+from catchment.collect.request import Request
+from catchment.collect.route import TEXT_HEADERS, Answer, Route, Routes
+from catchment.collect.service import RETRY_HEADERS, service_routes
+from catchment.collect.tracker import tracker_routes
 from catchment.listen import require_free_port
 from catchment.observe import log as facts
 
-PIXEL = base64.b64decode("R0lGODlhAQABAPAAAP///wAAACH5BAEAAAAALAAAAAABAAEAAAICRAEAOw==")
-PIXEL_PATHS = frozenset({"/i", "/ice.png"})
-PIXEL_HEADERS = [("content-type", "image/gif"), ("cache-control", "no-cache, no-store, must-revalidate")]
-TEXT_HEADERS = [("content-type", "text/plain; charset=utf-8")]
-RETRY_HEADERS = [*TEXT_HEADERS, ("retry-after", "5")]
-CONNECTIONS = 512
+HEAD_BYTES = 128 * 1024
 
-Headers = list[tuple[str, str]]
+RouteSource = Callable[[Intake], Iterable[Route]]
+
+ROUTES: tuple[RouteSource, ...] = (service_routes, redirect_routes, tracker_routes)
+"""Every protocol's routes; where two forms of path fit, the earlier answers."""
 
 
 class Collector:
-    """The RSGI application."""
+    """The RSGI application: finds who answers, and gives them the request whole."""
 
     def __init__(
-        self, settings: CollectSettings, log: Log, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        settings: CollectSettings,
+        log: Log,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        more_routes: Iterable[RouteSource] = (),
     ) -> None:
-        self.settings = settings
-        self.log = log
-        self.clock = clock
-        self.log_type = str(settings.log["type"])
+        self.intake = Intake(settings, log, clock)
+        self._routes = Routes(route for source in (*more_routes, *ROUTES) for route in source(self.intake))
+        self._paths = {path: target for path, target in settings.paths.items() if target != REDIRECT_PATH}
+        self._bodies = Bodies(
+            max_body_bytes=settings.max_body_bytes,
+            max_held_bytes=settings.max_held_bytes,
+            timeout_s=settings.body_timeout_s,
+        )
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         """Answer one request."""
-        match scope.method, scope.path:
-            case _, "/health":
-                await self._answer_health(protocol)
-            case "OPTIONS", _:
-                self._answer_preflight(scope, protocol)
-            case method, path if _is_tracked(method, path):
-                await self._keep(scope, protocol)
-            case _, "/robots.txt":
-                protocol.response_str(200, TEXT_HEADERS, "User-agent: *\nDisallow: /\n")
-            case _:
-                protocol.response_str(404, TEXT_HEADERS, "404 not found")
-
-    async def _keep(self, scope: Any, protocol: Any) -> None:
-        body, body_bytes = None, 0
-        if scope.method == "POST":
-            body, body_bytes = await _read_body(protocol, self.settings.max_body_bytes)
-        request = _to_request(scope, body, body_bytes)
-        network_userid = choose_network_userid(request, self.settings.cookie)
-        payload = to_payload(request, network_userid, self.clock(), self.log_type)
-        headers = cors_headers(request)
-        try:
-            await self.log.append(payload)
-        except LogUnavailable as error:
-            facts.error("collect refused payload: %s", error)
-            protocol.response_str(503, [*RETRY_HEADERS, *headers], "the payload could not be kept, send it again")
+        method = scope.method
+        path = scope.path
+        path = self._paths.get(path, path)
+        answering = self._routes.find(method, path)
+        if answering is None:
+            protocol.response_str(404, TEXT_HEADERS, "404 not found")
             return
-        cookie = set_cookie(request, network_userid, self.settings.cookie)
-        if cookie is not None:
-            headers.append(("set-cookie", cookie))
-        if scope.method == "POST":
-            protocol.response_str(200, [*TEXT_HEADERS, *headers], "ok")
-        elif scope.method == "GET":
-            protocol.response_bytes(200, [*PIXEL_HEADERS, *headers], PIXEL)
+        request = Request(method, path, scope.query_string, scope.headers.items(), _host_of(scope.client))
+        try:
+            if method == "POST":
+                request.body = await self._bodies.read(request, protocol)
+            answer = await answering(request)
+        except (LogUnavailable, TooMuchAtOnce) as error:
+            facts.error("collect refused a payload: %s", error)
+            answer = self._refuse(request, 503, b"the payload could not be kept, send it again")
+        except BodyNotWhole:
+            answer = self._refuse(request, 408, b"the body did not all come, send it again")
+        if method == "HEAD" or not answer.body:
+            protocol.response_empty(answer.status, answer.headers)
         else:
-            protocol.response_empty(200, [*PIXEL_HEADERS, *headers])
+            protocol.response_bytes(answer.status, answer.headers, answer.body)
 
-    async def _answer_health(self, protocol: Any) -> None:
-        try:
-            await self.log.probe()
-        except LogUnavailable as error:
-            protocol.response_str(503, RETRY_HEADERS, f"{error} {error.hint}")
-            return
-        protocol.response_str(200, TEXT_HEADERS, "ok")
-
-    def _answer_preflight(self, scope: Any, protocol: Any) -> None:
-        headers = [
-            *cors_headers(_to_request(scope, None, 0)),
-            ("access-control-allow-methods", "GET, POST, OPTIONS"),
-            ("access-control-allow-headers", "Content-Type, SP-Anonymous"),
-            ("access-control-max-age", str(self.settings.preflight_max_age_s)),
-        ]
-        protocol.response_empty(200, headers)
+    def _refuse(self, request: Request, status: int, why: bytes) -> Answer:
+        return Answer(status, [*RETRY_HEADERS, *self.intake.shared_headers(request)], why)
 
 
-def serve_collector(settings: CollectSettings, folder: Path) -> None:
+def serve_collector(settings: CollectSettings, folder: Path, more_routes: Iterable[RouteSource] = ()) -> None:
     """Serve until SIGTERM or SIGINT; requests that have begun are answered before it returns."""
     require_free_port(settings.host, settings.port, "collect.port")
     log = open_log(settings, folder)
     try:
-        asyncio.run(_serve(settings, log))
+        asyncio.run(_serve(settings, Collector(settings, log, more_routes=more_routes)))
     finally:
         log.close()
 
 
-async def _serve(settings: CollectSettings, log: Log) -> None:
+async def _serve(settings: CollectSettings, collector: Collector) -> None:
     server = Server(
-        Collector(settings, log),
+        collector,
         address=settings.host,
         port=settings.port,
         interface=Interfaces.RSGI,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(
+            header_read_timeout=round(settings.idle_timeout_s * 1000), max_buffer_size=HEAD_BYTES
+        ),
         websockets=False,
         backlog=1024,
-        backpressure=CONNECTIONS,
+        backpressure=settings.max_connections,
         log_level=LogLevels.error,
     )
     loop = asyncio.get_running_loop()
@@ -123,31 +111,6 @@ async def _serve(settings: CollectSettings, log: Log) -> None:
     await server.serve()
 
 
-async def _read_body(protocol: Any, max_bytes: int) -> tuple[bytes, int]:
-    """Give the body, cut where it is too long, and its true length; what is cut is never held."""
-    kept = bytearray()
-    length = 0
-    async for chunk in protocol:
-        length += len(chunk)
-        kept += chunk[: max_bytes - len(kept)]
-    return bytes(kept), length
-
-
-def _to_request(scope: Any, body: bytes | None, body_bytes: int) -> Request:
-    client, _, _port = scope.client.rpartition(":")
-    return Request(
-        path=scope.path,
-        querystring=scope.query_string,
-        headers=list(scope.headers.items()),
-        client=client.strip("[]") or scope.client,
-        body=body,
-        body_bytes=body_bytes,
-    )
-
-
-def _is_tracked(method: str, path: str) -> bool:
-    if method in ("GET", "HEAD") and path in PIXEL_PATHS:
-        return True
-    parts = path.split("/")
-    is_vendor_path = len(parts) == 3 and parts[0] == "" and parts[1] != "" and parts[2] != ""
-    return is_vendor_path and method in ("GET", "HEAD", "POST")
+def _host_of(client: str) -> str:
+    host, _, _port = client.rpartition(":")
+    return host.strip("[]") or client

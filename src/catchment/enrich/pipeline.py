@@ -30,12 +30,14 @@ from catchment.tables import OFFSET
 
 ADAPTER_FAILURES = "adapter_failures"
 SIZE_VIOLATION = "size_violation"
+FORMAT_VIOLATION = "collector_payload_format_violation"
 
 _HELD_BYTES = 32 * 2**20
 _HELD_PAYLOADS = 1_000
 """What is enriched at once; more costs the garbage collector more than larger columns save."""
 _YEAR_1 = datetime(1, 1, 1, tzinfo=UTC)
 _OVERSIZE = "catchment-oversize: "
+_PACKED = "catchment-packed: "
 
 
 @dataclass(frozen=True)
@@ -103,10 +105,13 @@ class Pipeline:
         return raws
 
     def _adapter(self, payload: dict[str, Any]) -> Adapter:
-        cut = next((header for header in payload["headers"] or () if header.startswith(_OVERSIZE)), None)
-        if cut is not None:
-            message = f"The body is {cut.removeprefix(_OVERSIZE)} bytes long, more than the collector takes."
-            raise Unreadable(SIZE_VIOLATION, [Fault("too_large", message)])
+        for header in payload["headers"] or ():
+            if header.startswith(_OVERSIZE):
+                message = f"The body is {header.removeprefix(_OVERSIZE)} bytes long, more than the collector takes."
+                raise Unreadable(SIZE_VIOLATION, [Fault("too_large", message)])
+            if header.startswith(_PACKED):
+                message = f"The body cannot be unpacked: {header.removeprefix(_PACKED)}."
+                raise Unreadable(FORMAT_VIOLATION, [Fault("packed", message)])
         for adapter in self._adapters:
             if adapter.accepts(payload["path"]):
                 return adapter

@@ -1,0 +1,99 @@
+"""What a payload says about its request besides the body: when, where from, by whom."""
+
+import ipaddress
+import re
+from datetime import datetime
+from functools import lru_cache
+from uuid import uuid4
+
+from catchment.collect.log import Payload
+from catchment.collect.request import OUR_HEADERS, OVERSIZE_HEADER, PACKED_HEADER, Request
+
+UNKNOWN_IP = "unknown"
+IDENTIFYING_HEADERS = frozenset(
+    {
+        "cookie",
+        "x-forwarded-for",
+        "x-real-ip",
+        "forwarded",
+        "x-client-ip",
+        "x-cluster-client-ip",
+        "true-client-ip",
+        "cf-connecting-ip",
+        "cf-connecting-ipv6",
+        "fastly-client-ip",
+    }
+)
+"""Not kept of an anonymous request."""
+
+LONGEST_ADDRESS = 80
+
+_FORWARDED_FOR = re.compile(r'for="?([^";,]+)', re.IGNORECASE)
+
+
+def to_payload(
+    request: Request, network_userid: str | None, *, now: datetime, collector: str, trust_forwarded: bool
+) -> Payload:
+    """Make the payload; an anonymous one carries neither address nor any header that identifies."""
+    header = request.header
+    content_type = header("content-type")
+    return Payload(
+        str(uuid4()),
+        now,
+        collector,
+        request.path,
+        request.querystring or None,
+        content_type.lower() if content_type else None,
+        request.body.content or None,
+        _hostname(header("host")),
+        UNKNOWN_IP if request.is_anonymous else _client_address(request, trust_forwarded),
+        header("user-agent"),
+        header("referer"),
+        _kept_headers(request),
+        network_userid,
+    )
+
+
+def _kept_headers(request: Request) -> list[str]:
+    dropped = IDENTIFYING_HEADERS | OUR_HEADERS if request.is_anonymous else OUR_HEADERS
+    kept = [f"{name}: {value}" for name, value in request.headers if name not in dropped]
+    body = request.body
+    if body.still_packed:
+        kept.append(f"{PACKED_HEADER}: {body.still_packed}")
+    if body.cut_from:
+        kept.append(f"{OVERSIZE_HEADER}: {body.cut_from}")
+    return kept
+
+
+def _client_address(request: Request, trust_forwarded: bool) -> str:
+    """Give the address that proxies say they speak for, where they are trusted, else the other end's."""
+    if not trust_forwarded:
+        return request.client
+    told = (request.header("x-forwarded-for") or "").partition(",")[0]
+    if not told and (found := _FORWARDED_FOR.search(request.header("forwarded") or "")):
+        told = found[1]
+    told = told or request.header("x-real-ip") or ""
+    return (_address(told) if told and len(told) <= LONGEST_ADDRESS else None) or request.client
+
+
+@lru_cache(maxsize=4096)
+def _address(text: str) -> str | None:
+    """Give the address without brackets and port, None where there is none."""
+    text = text.strip()
+    bare, _, port = text.rpartition(":")
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif port.isdecimal() and bare and ":" not in bare:
+        text = bare
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return None
+
+
+def _hostname(host: str | None) -> str | None:
+    """Give the host without its port."""
+    if host is None:
+        return None
+    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+    return name.lower() or None
