@@ -128,6 +128,7 @@ def test_a_self_describing_event_and_its_entity_get_typed_columns(pipeline: Open
         ({"co": "{}"}, "wrapper", "co"),
         ({"co": described("iglu:com.acme/unheard_of/jsonschema/1-0-0", {}, CONTEXTS)}, "unknown_schema", "unheard_of"),
         ({"co": described(WEB_PAGE, {"id": 7}, CONTEXTS)}, "invalid", "$.id"),
+        ({"co": described(WEB_PAGE, {}, CONTEXTS).replace('"data": {}', '"x": 1')}, "not_self_describing", "contexts"),
     ],
 )
 def test_what_is_wrong_is_said_and_the_original_is_kept(

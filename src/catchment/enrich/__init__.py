@@ -23,6 +23,9 @@ class EnrichSettings(BaseModel):
         ],
         description="Enrichments in order; each has a 'type' and the fields of that plugin.",
     )
+    adapters: dict[str, dict[str, Any]] = Field(
+        default={}, description="Settings of adapters by their type; every adapter there is runs, named here or not."
+    )
     strict: bool = Field(
         default=False,
         description="Fail an event for which an enrichment raises or that has an over-long text, as Snowplow does; "

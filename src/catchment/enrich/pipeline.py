@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import orjson
 import pyarrow as pa
@@ -16,19 +16,18 @@ import pyarrow.compute as pc
 
 from catchment import __version__
 from catchment.enrich import EnrichSettings
-from catchment.enrich.adapter import Adapter, Unreadable
+from catchment.enrich.adapter import ADAPTER, Adapter, Unreadable
 from catchment.enrich.chain import ROW, SCHEMA_VIOLATIONS, Chain, Faults, check_order, open_link
 from catchment.enrich.enrichment import HEADERS, PARAMETERS, SOURCE, Columns, Enrichment, column
 from catchment.enrich.failure import Failures, stable_id
 from catchment.enrich.parameters import EVENTS, convert_parameters
 from catchment.enrich.self_describing import SelfDescribing
 from catchment.event import ATOMIC, STRING, TIMESTAMP
-from catchment.plugin import build_plugin, list_plugins
+from catchment.plugin import build_plugin, find_plugin, list_plugins
 from catchment.schema.resolver import Resolver
 from catchment.schema.validate import Fault
 from catchment.tables import OFFSET
 
-ADAPTER_FAILURES = "adapter_failures"
 SIZE_VIOLATION = "size_violation"
 FORMAT_VIOLATION = "collector_payload_format_violation"
 
@@ -116,7 +115,7 @@ class Pipeline:
             if adapter.accepts(payload["path"]):
                 return adapter
         message = f"No adapter knows the path {payload['path'][:200]}."
-        raise Unreadable(ADAPTER_FAILURES, [Fault("unknown_path", message)])
+        raise Unreadable(ADAPTER, [Fault("unknown_path", message)])
 
     def _convert(
         self,
@@ -159,7 +158,7 @@ class Pipeline:
 
 def open_pipeline(settings: EnrichSettings, resolver: Resolver, folder: Path) -> Pipeline:
     """Open adapters and enrichments of a project; raises SettingsError where one lacks what it needs."""
-    adapters = [cast(Adapter, plugin()) for plugin in list_plugins("enrich/adapters", folder).values()]
+    adapters = _open_adapters(settings, folder)
     enrichments: list[tuple[str, Enrichment]] = []
     for position, block in enumerate(settings.enrichments):
         place = f"enrich.enrichments.{position}"
@@ -168,6 +167,21 @@ def open_pipeline(settings: EnrichSettings, resolver: Resolver, folder: Path) ->
     check_order(enrichments, folder)
     links = [open_link(name, enrichment, folder) for name, enrichment in enrichments]
     return Pipeline(adapters, Chain(links, strict=settings.strict), resolver)
+
+
+def _open_adapters(settings: EnrichSettings, folder: Path) -> list[Adapter]:
+    """Build every adapter there is, with its settings where it has any; raises PluginError for one there is not."""
+    for name in settings.adapters:
+        find_plugin("enrich/adapters", name, folder)
+    return [
+        build_plugin(
+            "enrich/adapters",
+            {"type": name, **settings.adapters.get(name, {})},
+            place=f"enrich.adapters.{name}",
+            project_folder=folder,
+        )
+        for name in list_plugins("enrich/adapters", folder)
+    ]
 
 
 def _slices(payloads: pa.Table) -> list[pa.Table]:

@@ -116,8 +116,8 @@ class SelfDescribing:
     def _judge(self, prefix: str, item: Any) -> tuple[SchemaKey, _Value]:
         uri = item.get("schema") if isinstance(item, dict) else None
         key = SchemaKey.parse(uri) if isinstance(uri, str) else None
-        if key is None:
-            message = f"{prefix}: each item needs a 'schema' that is an Iglu URI."
+        if key is None or set(item) != {"schema", "data"}:
+            message = f"{prefix}: each item needs a 'schema' that is an Iglu URI, and 'data', and nothing else."
             raise _Invalid([Fault("not_self_describing", message, path=prefix)])
         data = item.get("data")
         faults = self._resolver.validate(key, data)
@@ -137,6 +137,17 @@ class SelfDescribing:
             self._homes[prefix, key] = column_name(prefix, key, column.suffix), column
         name, column = self._homes[prefix, key]
         return _Value(name, pa.list_(column.type) if prefix == ENTITY else column.type, column.cast(data))
+
+
+def read_entities(parameters: dict[str, Any]) -> list[Any] | None:
+    """Give the entities that an event carries as it sent them; None where their parameter is not what it should be."""
+    plain, coded = _NAMES[ENTITY]
+    name = plain if parameters.get(plain) else coded
+    text = parameters.get(name)
+    try:
+        return _unwrap(ENTITY, name, text) if text else []
+    except _Invalid:
+        return None
 
 
 def _unwrap(prefix: str, name: str, text: str) -> list[Any]:
