@@ -61,6 +61,16 @@ def test_every_event_but_those_broken_on_purpose_keeps_its_schema(crowd: list[An
     assert 0.005 < broken / total < 0.02
 
 
+def test_tracking_breaks_in_more_than_one_way(crowd: list[Any]) -> None:
+    resolver = open_resolver(SchemaSettings(), EXAMPLE)
+    broken = set()
+    for delivery in (delivery for life in crowd for delivery in sent(life)):
+        for event in json.loads(delivery.body)["data"] if delivery.broken else ():
+            keys = [(SchemaKey.parse(uri), data) for uri, data in described(event)]
+            broken |= {key.name for key, data in keys if key is not None and resolver.validate(key, data)}
+    assert broken == {"web_page", "experiment", "user", "white_paper_downloaded"}
+
+
 def test_the_truth_is_in_nothing_that_is_sent(crowd: list[Any]) -> None:
     bodies = b"".join(delivery.body for delivery in sent(crowd[0]))
     assert b"intent" not in bodies

@@ -114,7 +114,7 @@ def draw_return_plans(rng: Random, visitor: Visitor, first: Visit, converts: boo
     starts = []
     if converts:
         starts.append((first.ended_at_ms + round((0.05 + min(rng.expovariate(1 / 3.5), 13.4)) * DAY_MS), True))
-    idle = range(_draw_count(rng, 0.65 * math.exp(0.35 * visitor.intent)))
+    idle = range(_draw_count(rng, 0.75 * math.exp(0.35 * visitor.intent)))
     starts.extend((first.ended_at_ms + round((0.1 + rng.expovariate(1 / 12)) * DAY_MS), False) for _ in idle)
     plans: list[Plan] = []
     is_known, free_from = first.leaves_known, first.ended_at_ms

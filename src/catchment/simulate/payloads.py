@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from random import Random
 from typing import Any, NamedTuple
 
+from catchment.simulate.breaks import USER, draw_break
 from catchment.simulate.journey import VENDOR, Moment, Visit
 from catchment.simulate.population import Visitor, draw_uuid
 
@@ -16,7 +17,6 @@ PAYLOAD_DATA = f"{VENDOR}/payload_data/jsonschema/1-0-4"
 CONTEXTS = f"{VENDOR}/contexts/jsonschema/1-0-0"
 UNSTRUCT_EVENT = f"{VENDOR}/unstruct_event/jsonschema/1-0-0"
 WEB_PAGE = f"{VENDOR}/web_page/jsonschema/1-0-0"
-USER = "iglu:com.acme/user/jsonschema/1-0-0"
 
 BROKEN_SHARE = 0.01
 DUPLICATE_SHARE = 0.01
@@ -103,16 +103,17 @@ def _event(rng: Random, visitor: Visitor, visit: Visit, moment: Moment, *, is_br
         event |= {"pp_mix": "0", "pp_max": "0", "pp_miy": str(low), "pp_may": str(high)}
     if moment.is_known:
         event["uid"] = visitor.contact.user_id
-    entities = _entities(visitor, moment, is_broken=is_broken)
+    entities, content = _entities(visitor, moment), moment.content
+    if is_broken:
+        entities, content = draw_break(rng, entities, content)
     _attach(event, visitor, ("co", "cx"), CONTEXTS, entities)
     if moment.schema:
-        _attach(event, visitor, ("ue_pr", "ue_px"), UNSTRUCT_EVENT, {"schema": moment.schema, "data": moment.content})
+        _attach(event, visitor, ("ue_pr", "ue_px"), UNSTRUCT_EVENT, {"schema": moment.schema, "data": content})
     return event
 
 
-def _entities(visitor: Visitor, moment: Moment, *, is_broken: bool) -> list[dict[str, Any]]:
-    page_view_id = "not-a-uuid" if is_broken else moment.view.page_view_id
-    entities: list[dict[str, Any]] = [{"schema": WEB_PAGE, "data": {"id": page_view_id}}]
+def _entities(visitor: Visitor, moment: Moment) -> list[dict[str, Any]]:
+    entities: list[dict[str, Any]] = [{"schema": WEB_PAGE, "data": {"id": moment.view.page_view_id}}]
     if moment.is_known:
         contact = visitor.contact
         user = {
