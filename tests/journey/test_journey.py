@@ -1,72 +1,20 @@
 """The product in one test: visitors arrive, a model learns, an audience forms, three destinations hold it."""
 
 import hashlib
-import socket
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import polars as pl
 import pytest
-import yaml
 
-from catchment.demo import serving_collector
 from catchment.project import Project
-from catchment.settings import load_settings
 
-VISITORS = 500
 SYNCS = {"braze": "braze_high_propensity", "salesforce": "salesforce_engaged", "meta": "meta_campaign_prospects"}
 
 pytestmark = [
     pytest.mark.journey,
     pytest.mark.filterwarnings("default"),  # MLflow, dbt and their libraries warn about each other
 ]
-
-
-class Clock:
-    """Begins on the last Monday that is over, at noon, so that the same visitors come on whatever day the test runs."""
-
-    def __init__(self) -> None:
-        now = datetime.now(UTC)
-        noon = now.replace(hour=12, minute=0, second=0, microsecond=0)
-        self.behind = now - (noon - timedelta(days=now.weekday() or 7))
-
-    def __call__(self) -> datetime:
-        return datetime.now(UTC) - self.behind
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    folder = tmp_path_factory.mktemp("journey")
-    Project.init(folder)
-    path = folder / "catchment.yml"
-    content = yaml.safe_load(path.read_text())
-    sandbox_port = free_port()
-    content["collect"] = {"port": free_port()}
-    content["sandbox"] = {"enabled": True, "port": sandbox_port}
-    text = yaml.safe_dump(content).replace(":8091/", f":{sandbox_port}/")
-    path.write_text(text)
-    project = Project(folder, load_settings(folder), clock=Clock())
-    with serving_collector(project), project.sandbox():
-        yield project
-
-
-@pytest.fixture(scope="module")
-def told(project: Project) -> dict[str, Any]:
-    from catchment.simulate.run import simulate
-
-    told: dict[str, Any] = {
-        "simulate": simulate(VISITORS, 7, project.collector_url, project.folder, now=project.clock())
-    }
-    project.run(lambda verb, report: told.update({verb: report}))
-    return told
 
 
 def members(project: Project, audience: str) -> set[str]:
