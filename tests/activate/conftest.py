@@ -19,8 +19,9 @@ from catchment.activate.sync import SyncReport, run_sync
 from catchment.lake.delta_views import load_delta, view_tables
 from catchment.lake.lake import Lake
 from catchment.listen import running
-from catchment.sandbox import SandboxSettings, braze, meta, salesforce
+from catchment.sandbox import SandboxSettings
 from catchment.sandbox.server import VENDORS, serve_sandbox
+from catchment.sandbox.vendors import braze, meta, salesforce
 from catchment.tables import AUDIENCE_MEMBERS, PROPENSITY_SCORES
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -137,9 +138,11 @@ class World:
 
     def run(self, vendor: str, sync: Sync | None = None, **changes: Any) -> SyncReport:
         """Run the sync of one vendor, an hour after the last."""
+        return self.carry(sync or self.sync(vendor), self.destination(vendor, **changes))
+
+    def carry(self, sync: Sync, destination: Destination) -> SyncReport:
+        """Run a sync, an hour after the last."""
         self.now += timedelta(hours=1)
-        sync = sync or self.sync(vendor)
-        destination = self.destination(vendor, **changes)
         return run_sync(sync, destination, SESSION().attach(self.lake), self.lake, self.now, sleep=self.slept.append)
 
     def requests(self, vendor: str) -> int:

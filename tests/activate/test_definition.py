@@ -9,7 +9,7 @@ from catchment.activate import ActivateSettings
 from catchment.activate.definition import load_syncs
 from catchment.activate.destination import open_destination
 from catchment.errors import DefinitionError, SettingsError
-from catchment.sandbox import braze, meta, salesforce
+from catchment.sandbox.vendors import braze, meta, salesforce
 from catchment.settings import load_settings
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "saas"
@@ -41,8 +41,8 @@ def load(folder: Path, content: str = GOOD, name: str = "hello.yml"):
 def test_a_sync_file_maps_their_names_to_columns_and_constants(tmp_path: Path) -> None:
     (sync,) = load(tmp_path)
     assert (sync.name, sync.mode, sync.file) == ("hello", "mirror", "syncs/hello.yml")
-    assert sync.columns() == {"external_id": "person_id", "email": "email", "score": "form_submitted.score"}
-    assert sync.constants() == {"source": "website"}
+    assert sync.columns() == ["person_id", "email", "form_submitted.score"]
+    assert str(sync.sources()["source"]) == "constant website"
 
 
 def test_a_project_without_syncs_has_none(tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ def test_a_project_without_syncs_has_none(tmp_path: Path) -> None:
         ("a: [", "syncs/hello.yml is not YAML"),
         ("", "syncs/hello.yml holds no keys"),
         (GOOD + "mood: mirror", "syncs/hello.yml: mood: is not a key here"),
-        (GOOD + "mode: insert", "syncs/hello.yml: mode: Input should be 'mirror' or 'upsert'"),
+        (GOOD + "mode: insrt", "syncs/hello.yml: mode: Input should be 'mirror', 'upsert'"),
         (GOOD.replace("audience: prospects", ""), "name an audience, or the model"),
         (GOOD.replace("email: email", "email: 'email; drop table people'"), "which is no column"),
         (GOOD.replace(".score", ".scores"), "of a score there are score, decile, label"),

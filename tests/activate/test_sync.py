@@ -209,7 +209,7 @@ def test_who_left_after_an_unanswered_request_is_taken_out(world: World, people:
     crowd.append(person(7))
     world.settle(crowd)
     world.order(vendor, drop=True, accepted=True, times=4, after=1 if vendor == "salesforce" else 0)
-    assert world.run(vendor).retry == 1
+    assert world.run(vendor).unknown == 1
     assert len(world.members(vendor)) == 3
     world.settle(crowd, ["p0000", "p0001"])
     assert world.run(vendor).removed == 1

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from catchment.sandbox.braze import KEY
+from catchment.sandbox.vendors.braze import KEY
 
 AUTH = {"Authorization": f"Bearer {KEY}"}
 

@@ -6,7 +6,7 @@ from hashlib import sha256
 import httpx
 import pytest
 
-from catchment.sandbox.meta import AUDIENCES, TOKEN
+from catchment.sandbox.vendors.meta import AUDIENCES, TOKEN
 
 AUDIENCE = next(iter(AUDIENCES))
 AUTH = {"Authorization": f"Bearer {TOKEN}"}

@@ -2,7 +2,7 @@
 
 import httpx
 
-from catchment.sandbox.salesforce import CLIENT_ID, CLIENT_SECRET
+from catchment.sandbox.vendors.salesforce import CLIENT_ID, CLIENT_SECRET
 
 PATH = "/services/data/v62.0/composite/sobjects/Lead/Catchment_Id__c"
 

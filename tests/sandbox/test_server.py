@@ -8,7 +8,7 @@ import pytest
 from catchment.errors import PortInUse
 from catchment.listen import running
 from catchment.sandbox import SandboxSettings
-from catchment.sandbox.braze import KEY
+from catchment.sandbox.vendors.braze import KEY
 from catchment.sandbox.server import serve_sandbox
 
 from .conftest import free_port

@@ -13,7 +13,7 @@ import pyarrow as pa
 from catchment.activate.definition import Sync
 from catchment.activate.destination import Destination, Operation, Outcome
 from catchment.activate.diff import REMOVED
-from catchment.activate.mapping import hash_text
+from catchment.activate.render import hash_text
 from catchment.lake.lake import Lake
 from catchment.tables import SYNC_ROWS, SYNC_STATE
 
@@ -32,7 +32,11 @@ class Ledger:
         self.lake = lake
         self.run_id = run_id
         self.now = now
-        self.masked = {name for name, column in sync.columns().items() if column.split(".")[-1] in PERSONAL}
+        self.masked = {
+            name
+            for name, source in sync.sources().items()
+            if any(column.split(".")[-1] in PERSONAL for column in source.columns())
+        }
         self.scope = _scope(sync, destination)
         self.sequence = 0
         self.is_changed = False
@@ -114,7 +118,7 @@ class Ledger:
 
 
 def _scope(sync: Sync, destination: Destination) -> str:
-    place = {"kind": destination.title, "url": destination.url, "target": sync.target}
+    place = {"kind": destination.title, "url": destination.address, "target": sync.target}
     return hash_text(orjson.dumps(place, option=orjson.OPT_SORT_KEYS).decode())
 
 

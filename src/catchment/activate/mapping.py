@@ -1,28 +1,17 @@
-"""Members and their columns become payloads: what exactly the destination would be told of each row."""
-
-from hashlib import blake2b
-from typing import NamedTuple
+"""Which rows a sync is about, read from the lake with the columns that its payloads are made of."""
 
 import polars as pl
-import polars.selectors as cs
 
 from catchment.activate.definition import Sync, near
-from catchment.activate.destination import LEFT_OUT, Destination
+from catchment.activate.destination import Destination
+from catchment.activate.render import ROW_KEY, Rows, render_rows
 from catchment.errors import DefinitionError, LakeError
 from catchment.lake.engine import Session
 from catchment.lake.lake import Lake
 from catchment.tables import AUDIENCE_MEMBERS, AUDIENCE_RUNS, PROPENSITY_SCORES
 
-ROW_KEY = "_row_key"
 HOLDOUT = "holdout"
 """The arm of an audience that no destination hears of."""
-
-
-class Rows(NamedTuple):
-    """`wanted`: row_key, payload, fingerprint, identity. `left_out`: row_key, reason. Together, every member."""
-
-    wanted: pl.DataFrame
-    left_out: pl.DataFrame
 
 
 def read_rows(sync: Sync, destination: Destination, session: Session, lake: Lake) -> Rows:
@@ -30,15 +19,13 @@ def read_rows(sync: Sync, destination: Destination, session: Session, lake: Lake
     query, parameters = _query(sync, session, lake)
     reader = session.query(query, parameters)
     rows = pl.DataFrame(pl.from_arrow(reader.read_all()))
-    names = [ROW_KEY, *sync.columns()]
-    rows = rows.rename(dict(zip(rows.columns, names, strict=True)))
+    rows = rows.rename(dict(zip(rows.columns, [ROW_KEY, *sync.columns()], strict=True)))
     _require_unique(sync, rows)
-    rows = rows.with_columns(pl.lit(value).alias(name) for name, value in sync.constants().items())
-    return _render(destination.shape(_plain(rows), sync), destination.identity(sync))
+    return render_rows(rows, sync, destination)
 
 
 def _query(sync: Sync, session: Session, lake: Lake) -> tuple[str, dict[str, str]]:
-    predictions = dict.fromkeys(column.split(".")[0] for column in sync.columns().values() if "." in column)
+    predictions = dict.fromkeys(column.split(".")[0] for column in sync.columns() if "." in column)
     aliases = {prediction: f"score_{number}" for number, prediction in enumerate(predictions)}
     selected = _select(sync, _columns(sync, session, lake), aliases)
     parameters = {alias: prediction for prediction, alias in aliases.items()}
@@ -68,13 +55,18 @@ def _query(sync: Sync, session: Session, lake: Lake) -> tuple[str, dict[str, str
 
 def _select(sync: Sync, known: list[str], aliases: dict[str, str]) -> list[str]:
     """Give the expression behind each of the destination's names; raises DefinitionError for a column we have not."""
-    own = {name: column for name, column in sync.columns().items() if "." not in column and column != sync.key}
-    for name, column in own.items():
-        if column not in known:
-            message = f"{sync.file}: {name}: {sync.model} has no column '{column}'."
-            raise DefinitionError(message, hint=near(column, known))
-    places = {**{column: f"model.{column}" for column in own.values()}, sync.key: "members.row_key"}
-    return [places.get(column) or _score_column(column, aliases) for column in sync.columns().values()]
+    for name, source in sync.sources().items():
+        for column in source.columns():
+            if "." not in column and column != sync.key and column not in known:
+                message = f"{sync.file}: {name}: {sync.model} has no column '{column}'."
+                raise DefinitionError(message, hint=near(column, known))
+    return [_place(column, sync, aliases) for column in sync.columns()]
+
+
+def _place(column: str, sync: Sync, aliases: dict[str, str]) -> str:
+    if column == sync.key:
+        return "members.row_key"
+    return _score_column(column, aliases) if "." in column else f"model.{column}"
 
 
 def _score_column(reference: str, aliases: dict[str, str]) -> str:
@@ -131,49 +123,3 @@ def _require_unique(sync: Sync, rows: pl.DataFrame) -> None:
             f"{sync.file}: key: {sync.key} of {sync.model} is no key: {nulls} rows have none, {twice} have another's.",
             hint="Name a column that is unique in that table.",
         )
-
-
-def _plain(rows: pl.DataFrame) -> pl.DataFrame:
-    """Make of every column what JSON can say; empty text is no value."""
-    stripped = cs.string() - cs.by_name(ROW_KEY)
-    return rows.with_columns(
-        cs.datetime().dt.strftime("%Y-%m-%dT%H:%M:%S%.3fZ"),
-        cs.date().dt.to_string("%Y-%m-%d"),
-        cs.decimal().cast(pl.Float64),
-        cs.float().fill_nan(None),
-        pl.when(stripped.str.strip_chars() != "").then(stripped).name.keep(),
-    )
-
-
-def _render(shaped: pl.DataFrame, identity: list[str]) -> Rows:
-    payload = [name for name in shaped.columns if name not in (ROW_KEY, LEFT_OUT)]
-    rows = shaped.select(
-        pl.col(ROW_KEY).alias("row_key"),
-        _json(payload).alias("payload"),
-        _json([name for name in payload if name in identity]).alias("identity"),
-        pl.col(LEFT_OUT).cast(pl.String).alias("reason"),
-    ).sort("row_key")
-    sendable = rows.filter(pl.col("reason").is_null())
-    is_twin = ~pl.col("identity").is_first_distinct()
-    twins = sendable.filter(is_twin).with_columns(pl.lit("another row has the same identifier").alias("reason"))
-    wanted = sendable.filter(~is_twin).with_columns(
-        _hashes("payload").alias("fingerprint"), _hashes("identity").alias("identity")
-    )
-    left_out = pl.concat([rows.filter(pl.col("reason").is_not_null()), twins])
-    return Rows(wanted.select("row_key", "payload", "fingerprint", "identity"), left_out.select("row_key", "reason"))
-
-
-def _json(columns: list[str]) -> pl.Expr:
-    return pl.struct(sorted(columns)).struct.json_encode()
-
-
-def _hashes(column: str) -> pl.Expr:
-    return pl.col(column).map_batches(
-        lambda texts: pl.Series([hash_text(text) for text in texts.to_list()], dtype=pl.String),
-        return_dtype=pl.String,
-    )
-
-
-def hash_text(text: str) -> str:
-    """Give the fingerprint of a text."""
-    return blake2b(text.encode(), digest_size=16).hexdigest()

@@ -12,9 +12,11 @@ import orjson
 import polars as pl
 import pyarrow as pa
 
-from catchment.activate.caller import Caller, Unanswered, open_caller
+from catchment.activate.batch import Batch, Job, Operation, Outcome
+from catchment.activate.caller import Caller, open_caller
 from catchment.activate.definition import Sync
-from catchment.activate.destination import Batch, Destination, Operation, Outcome, Refused
+from catchment.activate.deliver import send_in_halves
+from catchment.activate.destination import Destination
 from catchment.activate.diff import Plan, make_plan
 from catchment.activate.ledger import Ledger
 from catchment.activate.mapping import read_rows
@@ -128,7 +130,7 @@ class _Delivery:
             self.counts[outcome.status] += 1
 
     def _deliver(self, rows: pl.DataFrame, operation: Operation) -> Iterator[tuple[Row, Outcome]]:
-        for part in rows.iter_slices(self.destination.batch_size):
+        for part in rows.iter_slices(self.destination.batch_limits.rows or rows.height):
             batch = part.to_dicts()
             if self.silent >= SILENT_BATCHES:
                 waits = Outcome("retry", "not_tried", f"{self.destination.title} did not answer what was sent before")
@@ -140,20 +142,14 @@ class _Delivery:
             yield from zip(batch, outcomes, strict=True)
 
     def _send(self, payloads: list[Row], operation: Operation) -> list[Outcome]:
-        """Send one batch; halve one that is refused whole, until the row that is to blame stands alone."""
-        try:
-            outcomes = self.destination.send(Batch(self.sync, operation, payloads), self.caller)
-        except Unanswered as error:
-            self.silent += 1
-            return [Outcome("retry", error.code, str(error))] * len(payloads)
-        except Refused as refused:
-            if len(payloads) == 1:
-                return [Outcome("rejected", refused.code, str(refused))]
-            middle = len(payloads) // 2
-            return self._send(payloads[:middle], operation) + self._send(payloads[middle:], operation)
-        self.silent = 0
-        if len(outcomes) != len(payloads):
-            raise ValueError(f"{self.destination.title} gave {len(outcomes)} outcomes for {len(payloads)} rows.")
+        batch = Batch(self.sync, operation, payloads)
+        outcomes: list[Outcome] = []
+        for part, done in send_in_halves(self.destination, batch, self.caller):
+            while isinstance(done, Job):
+                done = self.destination.poll(done, part, self.caller) or done
+            outcomes += done
+            is_silent = all(outcome.status in ("retry", "unknown") for outcome in done)
+            self.silent = self.silent + 1 if is_silent else 0
         return outcomes
 
 

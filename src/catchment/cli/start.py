@@ -117,7 +117,7 @@ def simulate(
 
 @app.command()
 def sandbox(project: ProjectOption = None) -> None:
-    """Serve the stand-ins for Braze, Salesforce and Meta until stopped."""
+    """Serve the stand-ins for destination APIs until stopped."""
     from catchment.sandbox.server import serve_sandbox
 
     opened = open_project(project)

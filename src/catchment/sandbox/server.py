@@ -1,4 +1,4 @@
-"""All vendors behind one address, each under its own path: /braze, /salesforce, /meta."""
+"""All vendors behind one address, each under its own path, such as /braze."""
 
 import asyncio
 import signal
@@ -12,12 +12,13 @@ from granian.server.embed import Server
 
 from catchment.listen import require_free_port
 from catchment.observe import log as facts
-from catchment.sandbox import SandboxSettings, braze, meta, salesforce
+from catchment.sandbox import SandboxSettings
 from catchment.sandbox.answer import answer
 from catchment.sandbox.faults import Fault, Misbehaving
 from catchment.sandbox.store import Store
+from catchment.sandbox.vendor import find_vendors
 
-VENDORS = {"braze": braze, "salesforce": salesforce, "meta": meta}
+VENDORS = find_vendors()
 SECRET_KINDS = {"tokens"}
 
 
@@ -25,7 +26,7 @@ def create_app(store: Store) -> Misbehaving:
     """Give the ASGI application: the vendors, and /sandbox to look into them and to order faults."""
     app = FastAPI(title="Catchment sandbox")
     for name, vendor in VENDORS.items():
-        app.include_router(vendor.routes(store), prefix=f"/{name}")  # type: ignore[attr-defined]
+        app.include_router(vendor.routes(store), prefix=f"/{name}")
 
     @app.get("/health")
     async def health() -> Response:
@@ -37,6 +38,11 @@ def create_app(store: Store) -> Misbehaving:
             return _unknown(vendor)
         held = {kind: rows for kind, rows in store.records(vendor).items() if kind not in SECRET_KINDS}
         return answer(200, {"vendor": vendor, "requests": store.requests(vendor), "holds": held})
+
+    @app.delete("/sandbox/faults")
+    async def behave() -> Response:
+        store.forget_faults()
+        return Response(status_code=204)
 
     @app.delete("/sandbox/{vendor}")
     async def empty(vendor: str) -> Response:
@@ -52,7 +58,7 @@ def create_app(store: Store) -> Misbehaving:
         store.add_fault(fault.vendor, fault.model_dump())
         return answer(201, fault.model_dump())
 
-    return Misbehaving(app, store, {name: vendor.fail for name, vendor in VENDORS.items()})  # type: ignore[attr-defined]
+    return Misbehaving(app, store, {name: vendor.fail for name, vendor in VENDORS.items()})
 
 
 def serve_sandbox(settings: SandboxSettings, folder: Path) -> None:

@@ -158,7 +158,7 @@ def read_syncs(project: Project, runs: int = 20) -> list[Sync]:
             description=sync.description,
             audience=sync.audience,
             destination=sync.destination,
-            fields={name: str(getattr(source, "constant", source)) for name, source in sync.fields.items()},
+            fields={name: str(source) for name, source in sync.fields.items()},
             runs=[
                 SyncRun(**{name: row[name] for name in SyncRun.model_fields})
                 for row in rows

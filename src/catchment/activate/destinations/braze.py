@@ -5,32 +5,24 @@ from typing import Any, ClassVar
 import polars as pl
 from pydantic import Field, SecretStr
 
-from catchment.activate.caller import Caller, read_json
-from catchment.activate.definition import Sync, near
-from catchment.activate.destination import SENT, Batch, Destination, Outcome, Refused, Target
-from catchment.errors import CatchmentError, DefinitionError
-
-IDENTIFIERS = ("external_id", "email")
+from catchment.activate.caller import Caller, read_json, read_object
+from catchment.activate.definition import Sync
+from catchment.activate.destination import SENT, Batch, Limits, Outcome, Refused, Target, WebDestination
+from catchment.errors import CatchmentError
 
 
 class _BrazeTarget(Target):
     attribute: str = Field(default="catchment_audiences", description="The array attribute that lists audiences.")
 
 
-class Braze(Destination):
+class Braze(WebDestination):
     """Braze user profiles: attributes, and the audience in an array attribute that segments can filter by."""
 
-    batch_size: ClassVar[int] = 75
+    identifiers: ClassVar[tuple[str, ...]] = ("external_id", "email")
+    batch_limits: ClassVar[Limits] = Limits(rows=75)
     target_kind: ClassVar[type[Target]] = _BrazeTarget
 
     api_key: SecretStr = Field(description="A REST API key with the permission users.track.")
-
-    def accept(self, sync: Sync) -> None:
-        """Agree to syncs that tell users apart by external_id or email."""
-        super().accept(sync)
-        for name in sync.identifiers:
-            if name not in IDENTIFIERS:
-                raise DefinitionError(f"{sync.file}: identifiers: Braze has no '{name}'.", hint=near(name, IDENTIFIERS))
 
     def shape(self, rows: pl.DataFrame, sync: Sync) -> pl.DataFrame:
         """Add the audience to the attributes."""
@@ -50,9 +42,9 @@ class Braze(Destination):
             )
         if response.status_code in (400, 413):
             raise Refused(_message(read_json(response)), code=str(response.status_code))
-        if response.status_code >= 300:
+        if response.status_code not in (200, 201, 202):
             raise self.unexpected(response)
-        return self._outcomes(read_json(response), len(objects))
+        return self._outcomes(read_object(response), len(objects))
 
     def ask(self, caller: Caller) -> None:
         """Track nothing: a known key is told that there is nothing to track."""

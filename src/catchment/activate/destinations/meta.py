@@ -1,8 +1,5 @@
 """Meta (Facebook, Instagram) custom audiences, through hashed identifiers."""
 
-import re
-from collections.abc import Callable
-from hashlib import sha256
 from typing import Any, ClassVar
 
 import httpx
@@ -10,13 +7,22 @@ import orjson
 import polars as pl
 from pydantic import Field, SecretStr
 
+from catchment.activate import hashing
 from catchment.activate.caller import Caller, read_json
 from catchment.activate.definition import Sync, near
-from catchment.activate.destination import LEFT_OUT, SENT, Batch, Destination, Outcome, Refused, Target, missing
+from catchment.activate.destination import (
+    LEFT_OUT,
+    SENT,
+    Batch,
+    Limits,
+    Outcome,
+    Refused,
+    Target,
+    WebDestination,
+    missing,
+)
 from catchment.errors import DefinitionError
 
-HASHED = re.compile(r"[0-9a-f]{64}")
-EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 LATER = {1, 2, 4, 17, 32, 341, 368, 613, 5000, 21009, *range(80000, 80015)}
 KEY_REFUSED = {10, 102, 190, 200, 294}
 
@@ -25,10 +31,10 @@ class _MetaTarget(Target):
     audience_id: str = Field(pattern=r"^\d+$", description="The id of the custom audience in Ads Manager.")
 
 
-class Meta(Destination):
+class Meta(WebDestination):
     """A Meta custom audience: people are added and removed by what Meta can match, normalised and hashed here."""
 
-    batch_size: ClassVar[int] = 10_000
+    batch_limits: ClassVar[Limits] = Limits(rows=10_000)
     target_kind: ClassVar[type[Target]] = _MetaTarget
 
     url: str = Field(default="https://graph.facebook.com", description="The address of the Graph API.")
@@ -103,70 +109,26 @@ def _is_later(response: httpx.Response) -> bool:
     return isinstance(error, dict) and (error.get("code") in LATER or error.get("is_transient") is True)
 
 
-def _hash(values: pl.Series, key: str) -> pl.Series:
-    known = {value: _hash_value(str(value), key) for value in values.unique().drop_nulls().to_list()}
-    return pl.Series(values.name, [known.get(value) for value in values.to_list()], dtype=pl.String)
-
-
-def _hash_value(value: str, key: str) -> str | None:
-    if key in PLAIN:
-        return NORMALISE[key](value)
-    if HASHED.fullmatch(value):
-        return value
-    normal = NORMALISE[key](value)
-    return sha256(normal.encode()).hexdigest() if normal else None
-
-
-def _email(value: str) -> str | None:
-    address = value.strip().lower()
-    return address if EMAIL.fullmatch(address) else None
-
-
-def _phone(value: str) -> str:
-    return re.sub(r"\D", "", value).lstrip("0")
-
-
-def _name(value: str) -> str:
-    return re.sub(r"[^\w\s]|_", "", value).strip().lower()
-
-
-def _place(value: str) -> str:
-    return re.sub(r"[\W_]", "", value).lower()
-
-
-def _gender(value: str) -> str | None:
-    letter = value.strip().lower()[:1]
-    return letter if letter in ("m", "f") else None
-
-
-def _zip(value: str) -> str:
-    return re.sub(r"\s", "", value).lower().split("-")[0]
-
-
-def _country(value: str) -> str | None:
-    code = value.strip().lower()
-    return code if re.fullmatch(r"[a-z]{2}", code) else None
-
-
-def _number(length: int) -> Callable[[str], str | None]:
-    return lambda value: value.strip().zfill(length) if value.strip().isdigit() else None
-
-
-NORMALISE: dict[str, Callable[[str], str | None]] = {
-    "EMAIL": _email,
-    "PHONE": _phone,
-    "GEN": _gender,
-    "DOBY": _number(4),
-    "DOBM": _number(2),
-    "DOBD": _number(2),
-    "FN": _name,
-    "LN": _name,
-    "FI": lambda value: _name(value)[:1],
-    "CT": _place,
-    "ST": _place,
-    "ZIP": _zip,
-    "COUNTRY": _country,
-    "MADID": lambda value: value.strip().lower(),
-    "EXTERN_ID": lambda value: value,
+NORMALISE: dict[str, hashing.Rule] = {
+    "EMAIL": hashing.email,
+    "PHONE": hashing.phone_digits,
+    "GEN": hashing.gender,
+    "DOBY": hashing.padded(4),
+    "DOBM": hashing.padded(2),
+    "DOBD": hashing.padded(2),
+    "FN": hashing.name,
+    "LN": hashing.name,
+    "FI": hashing.initial,
+    "CT": hashing.place,
+    "ST": hashing.place,
+    "ZIP": hashing.postal_code,
+    "COUNTRY": hashing.country,
+    "MADID": hashing.trimmed,
+    "EXTERN_ID": hashing.as_is,
 }
 PLAIN = {"MADID", "EXTERN_ID"}
+
+
+def _hash(values: pl.Series, key: str) -> pl.Series:
+    change = hashing.normalise_column if key in PLAIN else hashing.hash_column
+    return change(values, NORMALISE[key])

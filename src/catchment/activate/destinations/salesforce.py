@@ -7,9 +7,9 @@ import httpx
 import polars as pl
 from pydantic import Field, PrivateAttr, SecretStr
 
-from catchment.activate.caller import Caller, Unanswered, read_json
+from catchment.activate.caller import Caller, Unanswered, read_json, read_object
 from catchment.activate.definition import Sync
-from catchment.activate.destination import LEFT_OUT, SENT, Batch, Destination, Outcome, Target, missing
+from catchment.activate.destination import LEFT_OUT, SENT, Batch, Limits, Outcome, Target, WebDestination, missing
 from catchment.errors import DefinitionError
 
 REQUIRED = {"Lead": ["LastName", "Company"], "Contact": ["LastName"], "Account": ["Name"]}
@@ -22,10 +22,10 @@ class _SalesforceTarget(Target):
     member_field: str | None = Field(default=None, description="A checkbox: true for members, false once they leave.")
 
 
-class Salesforce(Destination):
+class Salesforce(WebDestination):
     """Salesforce records, one per person, matched by an external id field of yours."""
 
-    batch_size: ClassVar[int] = 200
+    batch_limits: ClassVar[Limits] = Limits(rows=200)
     target_kind: ClassVar[type[Target]] = _SalesforceTarget
 
     client_id: str = Field(description="Consumer key of a connected app with the client credentials flow.")
@@ -85,11 +85,11 @@ class Salesforce(Destination):
             "client_secret": self.client_secret.get_secret_value(),
         }
         response = caller.request("POST", f"{self.url}/services/oauth2/token", data=form)
-        body = read_json(response)
-        if response.status_code in (400, 401, 403):
-            raise self.refused_key("client_secret", f"{body.get('error')}: {body.get('error_description')}")
-        if response.status_code != 200:
+        if response.status_code not in (200, 400, 401, 403):
             raise self.unexpected(response)
+        body = read_object(response)
+        if response.status_code != 200:
+            raise self.refused_key("client_secret", f"{body.get('error')}: {body.get('error_description')}")
         self._session.update(token=body["access_token"], url=body["instance_url"].rstrip("/"))
 
     def _patch(self, path: str, body: Any, caller: Caller) -> httpx.Response:
