@@ -8,8 +8,8 @@ import pytest
 from catchment.errors import PortInUse
 from catchment.listen import running
 from catchment.sandbox import SandboxSettings
-from catchment.sandbox.vendors.braze import KEY
 from catchment.sandbox.server import serve_sandbox
+from catchment.sandbox.vendors.braze import KEY
 
 from .conftest import free_port
 
