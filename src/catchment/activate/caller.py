@@ -77,18 +77,13 @@ class Caller:
         429 and 5xx are never final; `again` names what else a vendor means by "later".
         """
         for number in range(1, self.tries + 1):
-            wait_s = 2 ** (number - 1) * (0.5 + self.chance() / 2)
             response, silence = self._ask(method, url, parts)
-            if response is not None:
-                asked_s = self._read_pace(response)
-                if not _is_busy(response) and not (again is not None and again(response)):
-                    if asked_s:
-                        self.budget.hold(min(asked_s, LONGEST_WAIT_S))
-                    self.budget.praise()
-                    return response
-                silence = _busy(response)
-                wait_s = asked_s or wait_s
-            assert silence is not None
+            asked_s = None if response is None else self._read_pace(response)
+            if response is not None and not _is_busy(response) and not (again is not None and again(response)):
+                self._take(asked_s)
+                return response
+            silence = silence or _busy(response)
+            wait_s = asked_s or 2 ** (number - 1) * (0.5 + self.chance() / 2)
             if number == self.tries or (silence.may_have_acted and not self.may_repeat):
                 raise _given_up(silence, number)
             if wait_s > LONGEST_WAIT_S:
@@ -108,6 +103,12 @@ class Caller:
     def _read_pace(self, response: httpx.Response) -> float | None:
         waits = [wait_s for wait_s in (told_wait_s(response), self.told(response)) if wait_s is not None]
         return max(waits, default=None)
+
+    def _take(self, asked_s: float | None) -> None:
+        """Take a final answer; one that says the budget is spent holds back whoever comes next."""
+        if asked_s:
+            self.budget.hold(min(asked_s, LONGEST_WAIT_S))
+        self.budget.praise()
 
     def _wait(self, wait_s: float) -> None:
         paused_until = self.budget.complain(wait_s)
@@ -148,7 +149,8 @@ def read_object(response: httpx.Response) -> dict[str, Any]:
     raise Unanswered(f"{response.status_code} with a body that is no JSON object", code=str(response.status_code))
 
 
-def _busy(response: httpx.Response) -> Unanswered:
+def _busy(response: httpx.Response | None) -> Unanswered:
+    assert response is not None
     acted = response.status_code not in NOT_DONE and response.status_code >= 500
     said = f"{response.status_code} {response.reason_phrase}"
     return Unanswered(said, code=str(response.status_code), may_have_acted=acted)
