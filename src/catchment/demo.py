@@ -2,10 +2,12 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+
+from rich.markup import escape
 
 from catchment.collect.server import serve_collector
 from catchment.errors import CatchmentError
@@ -14,6 +16,9 @@ from catchment.observe import Progress, say_nothing
 from catchment.project import Project
 from catchment.report import console, show
 from catchment.settings import FILE_NAME
+
+LONGEST_PAUSE_S = 60.0
+"""Between two tries of a loop that something stands in the way of."""
 
 
 def give_demo(folder: Path, visitors: int, seed: int, progress: Progress = say_nothing) -> None:
@@ -39,7 +44,7 @@ def give_demo(folder: Path, visitors: int, seed: int, progress: Progress = say_n
             console.print(
                 f"Console: [bold]{link}[/] (the link signs in once). Ctrl-C stops everything.", soft_wrap=True
             )
-            _keep_current(project)
+            keep_current(project)
         console.print(f"`catchment up` in {folder.resolve()} opens the console on it.", soft_wrap=True)
 
 
@@ -48,7 +53,7 @@ def stay_up(project: Project) -> None:
     with serving_collector(project), serving_console(project) as link, project.sandbox():
         console.print(f"Collector: {project.collector_url}")
         console.print(f"Console: {link} (the link signs in once)", soft_wrap=True)
-        _keep_current(project)
+        keep_current(project)
 
 
 @contextmanager
@@ -74,10 +79,23 @@ def serving_console(project: Project) -> Iterator[str]:
         yield one_time_link(place, project.folder)
 
 
-def _keep_current(project: Project) -> None:
+def keep_current(project: Project, *, sleep: Callable[[float], None] = time.sleep) -> None:
+    """Enrich for ever. What stands in the way is told once, and tried again after a pause that grows."""
+    pause = project.settings.enrich.interval_s
+    told, wait = "", pause
     while True:
-        project.enrich()
-        time.sleep(project.settings.enrich.interval_s)
+        try:
+            project.enrich()
+        except CatchmentError as error:
+            if str(error) != told:
+                told = str(error)
+                console.print(f"enrich waits: {escape(told)} {escape(error.hint)}", style="yellow", soft_wrap=True)
+            wait = min(2 * wait, max(pause, LONGEST_PAUSE_S))
+        else:
+            if told:
+                console.print("enrich goes on", style="green")
+            told, wait = "", pause
+        sleep(wait)
 
 
 def _simulate(project: Project, visitors: int, seed: int) -> Any:

@@ -8,15 +8,18 @@ from rich.console import Console
 
 from catchment.cli import audiences, campaigns, events, models, predictions, start, syncs
 from catchment.cli.app import app, bars
-from catchment.errors import CatchmentError
+from catchment.errors import CatchmentError, TransientError
 
 __all__ = ["app", "audiences", "campaigns", "events", "main", "models", "predictions", "start", "syncs"]
+
+TRY_AGAIN = 75
+"""What a command ends with where the same call is enough later (`EX_TEMPFAIL`), so that a scheduler can tell."""
 
 errors = Console(stderr=True)
 
 
 def main() -> None:
-    """Run the command line; ends with 1 for an error that a person can mend and 130 for Ctrl-C."""
+    """Run the command line; ends with 1 for an error that a person can mend, 75 for one that passes, 130 for Ctrl-C."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     signal.signal(signal.SIGTERM, _end)
     try:
@@ -26,7 +29,7 @@ def main() -> None:
         errors.print(f"[red bold]error[/] {_escape(error)}", highlight=False, soft_wrap=True)
         if error.hint:
             errors.print(f"[green]mend[/]  {_escape(error.hint)}", highlight=False, soft_wrap=True)
-        raise SystemExit(1) from None
+        raise SystemExit(TRY_AGAIN if isinstance(error, TransientError) else 1) from None
     except KeyboardInterrupt:
         errors.print("stopped; `catchment run` goes on from here")
         raise SystemExit(130) from None

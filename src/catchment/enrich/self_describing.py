@@ -9,7 +9,7 @@ import orjson
 import pyarrow as pa
 
 from catchment.schema.arrow import ENTITY, EVENT, Column, column_name
-from catchment.schema.key import SchemaKey
+from catchment.schema.key import SchemaKey, SchemaVer
 from catchment.schema.resolver import Resolver
 from catchment.schema.validate import Fault
 
@@ -18,6 +18,8 @@ _WRAPPERS = {ENTITY: (_VENDOR, "contexts"), EVENT: (_VENDOR, "unstruct_event")}
 
 _NAMES = {EVENT: ("ue_pr", "ue_px"), ENTITY: ("co", "cx")}
 """The parameters that carry them: as JSON, and as base64 of JSON; the former is read where both are sent."""
+VALIDATION_INFO = SchemaKey("com.snowplowanalytics.iglu", "validation_info", "jsonschema", SchemaVer(1, 0, 0))
+"""The entity that says that data was judged by a newer version than it names."""
 _BREAKS = {ord(mark): None for mark in "\r\n\t"}
 
 
@@ -47,6 +49,7 @@ class _Read(NamedTuple):
     places: list[tuple[str, int]]
     key: SchemaKey | None
     faults: list[Fault]
+    superseded: Sequence[tuple[SchemaKey, SchemaKey]] = ()
 
 
 class SelfDescribing:
@@ -66,6 +69,7 @@ class SelfDescribing:
     def read(self, position: int, parameters: dict[str, Any]) -> list[Fault]:
         """Take in the JSON of one event; give what is wrong with it, in all its parts."""
         faults: list[Fault] = []
+        superseded: list[tuple[SchemaKey, SchemaKey]] = []
         for prefix in (EVENT, ENTITY):
             plain, coded = _NAMES[prefix]
             name = plain if parameters.get(plain) else coded
@@ -76,12 +80,25 @@ class SelfDescribing:
             if known is None:
                 known = self._known[name, text] = self._read_text(prefix, name, text)
             faults.extend(known.faults)
+            superseded.extend(known.superseded)
             for column, index in known.places:
                 self._columns[column].indices[position] = index
             self.event_keys[position] = self.event_keys[position] or known.key
         if parameters.get("e") == "ue" and not faults and self.event_keys[position] is None:
             faults.append(Fault("invalid_parameter", "ue_pr/ue_px: a self-describing event was expected."))
+        if superseded:
+            self._tell(position, superseded)
         return faults
+
+    def _tell(self, position: int, superseded: Sequence[tuple[SchemaKey, SchemaKey]]) -> None:
+        """Add to an event the entities that say which of its data was judged by another version than it names."""
+        named = [{"originalSchema": str(old), "validatedWith": str(new.version)} for old, new in superseded]
+        told = [self._cast(ENTITY, VALIDATION_INFO, each) for each in named]
+        column = self._columns.setdefault(told[0].name, _Column(told[0].type, [], [None] * self._size))
+        index = column.indices[position]
+        sent = [] if index is None else column.values[index]
+        column.values.append([*sent, *(value.value for value in told)])
+        column.indices[position] = len(column.values) - 1
 
     def columns(self) -> dict[str, pa.Array]:
         """Give the columns by name; every one holds something."""
@@ -97,34 +114,39 @@ class SelfDescribing:
             return _Read([], None, invalid.faults)
         faults: list[Fault] = []
         found: dict[str, Any] = {}
+        superseded: list[tuple[SchemaKey, SchemaKey]] = []
         key = None
         for item in items:
             try:
-                key, value = self._judge(prefix, item)
+                named, key, value = self._judge(prefix, item)
             except _Invalid as invalid:
                 faults.extend(invalid.faults)
                 continue
+            if named != key:
+                superseded.append((named, key))
             self._columns.setdefault(value.name, _Column(value.type, [], [None] * self._size))
             found[value.name] = value.value if prefix == EVENT else [*found.get(value.name, ()), value.value]
-        return _Read([self._add(column, value) for column, value in found.items()], key, faults)
+        return _Read([self._add(column, value) for column, value in found.items()], key, faults, superseded)
 
     def _add(self, name: str, value: Any) -> tuple[str, int]:
         values = self._columns[name].values
         values.append(value)
         return name, len(values) - 1
 
-    def _judge(self, prefix: str, item: Any) -> tuple[SchemaKey, _Value]:
+    def _judge(self, prefix: str, item: Any) -> tuple[SchemaKey, SchemaKey, _Value]:
+        """Give the schema that an item names, the one that judges it, and its value."""
         uri = item.get("schema") if isinstance(item, dict) else None
-        key = SchemaKey.parse(uri) if isinstance(uri, str) else None
-        if key is None or set(item) != {"schema", "data"}:
+        named = SchemaKey.parse(uri) if isinstance(uri, str) else None
+        if named is None or set(item) != {"schema", "data"}:
             message = f"{prefix}: each item needs a 'schema' that is an Iglu URI, and 'data', and nothing else."
             raise _Invalid([Fault("not_self_describing", message, path=prefix)])
         data = item.get("data")
+        key = self._resolver.superseding(named)
         faults = self._resolver.validate(key, data)
         if faults:
             raise _Invalid(faults)
         try:
-            return key, self._cast(prefix, key, data)
+            return named, key, self._cast(prefix, key, data)
         except (ValueError, OverflowError) as error:
             message = f"The data is valid but fits no column: {error}."
             raise _Invalid([Fault("uncastable", message, schema=str(key))]) from error

@@ -52,10 +52,9 @@ class EventVerbs(Opened):
     def _drain(self, log: Any) -> Drained:
         from catchment.enrich.pipeline import open_pipeline
         from catchment.lake.batch import commit_batch
-        from catchment.schema.resolver import open_resolver
 
-        resolver = open_resolver(self.settings.schemas, self.folder)
-        pipeline = open_pipeline(self.settings.enrich, resolver, self.folder)
+        self.resolver.reread()
+        pipeline = open_pipeline(self.settings.enrich, self.resolver, self.folder)
         total, waiting = Drained(), log.depth()
         while (payloads := log.read(FROM_THE_START, self.settings.enrich.batch_payloads)).num_rows:
             done = pipeline.enrich(payloads, self.clock())

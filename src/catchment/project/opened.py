@@ -14,6 +14,7 @@ from catchment.errors import DefinitionError
 from catchment.lake.engine import Engine, open_engine
 from catchment.lake.lake import Lake
 from catchment.observe import Progress, Run, say_nothing, timed
+from catchment.schema.resolver import Resolver, open_resolver
 from catchment.settings import Settings
 from catchment.tables import RUNS
 
@@ -36,6 +37,11 @@ class Opened:
     def engine(self) -> Engine:
         """The engine that queries the lake."""
         return open_engine(self.settings.lake, self.folder)
+
+    @cached_property
+    def resolver(self) -> Resolver:
+        """The schema registries; what they answered is remembered for as long as the project is open."""
+        return open_resolver(self.settings.schemas, self.folder)
 
     @property
     def collector_url(self) -> str:

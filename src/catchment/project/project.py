@@ -52,13 +52,12 @@ class Project(EventVerbs, LakeVerbs, CampaignVerbs, ModelVerbs, PredictVerbs, Au
 
     def check(self) -> dict[str, int]:
         """Read every definition and ask every destination whether it knows us; raises what is wrong first."""
-        from catchment.schema.resolver import open_resolver
-
+        self.resolver.ask_registries()
         destinations = [self.destination(name) for name in self.settings.activate.destinations]
         for destination in destinations:
             destination.check()
         return {
-            "schemas": open_resolver(self.settings.schemas, self.folder).check(),
+            "schemas": self.resolver.check(),
             "predictions": len(self.predictions()),
             "audiences": len(self.audiences()),
             "syncs": len(self.syncs()),

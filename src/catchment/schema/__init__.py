@@ -18,5 +18,11 @@ class SchemaSettings(BaseModel):
         default=[{"type": "folder", "path": "schemas"}, {"type": "embedded"}],
         description="Registries in order; each has a 'type' and the fields of that plugin.",
     )
+    resolver: str | None = Field(
+        default=None,
+        description="A resolver.json of Iglu, relative to the project; its repositories are asked after 'registries'.",
+    )
     max_json_depth: int = Field(default=40, description="Deeper JSON fails validation instead of being walked.")
-    cache_ttl_s: float = Field(default=60.0, description="How long an answer, or that there is none, is remembered.")
+    cache_ttl_s: float = Field(default=60.0, description="How long a schema is remembered before it is asked for anew.")
+    missing_ttl_s: float = Field(default=60.0, description="How long it is remembered that no registry has a schema.")
+    cache_size: int = Field(default=10_000, ge=100, description="Schemas, found or missing, that are remembered.")

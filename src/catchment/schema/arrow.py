@@ -18,13 +18,13 @@ import pyarrow as pa
 
 from catchment.event import TIMESTAMP
 from catchment.schema.key import SchemaKey
+from catchment.schema.limits import pointed
 
 ENTITY, EVENT = "contexts", "unstruct_event"
 """Prefixes of the columns of entities (a list of structs) and of self-describing events (a struct)."""
 
 _LONG = range(-(2**63), 2**63)
 _DECIMAL_DIGITS = (9, 18, 38)
-_NESTED_REFERENCES = 20
 
 
 class Column(NamedTuple):
@@ -54,6 +54,8 @@ class _Struct:
 
 
 _Node = _Scalar | _List | _Struct
+_References = frozenset[str]
+"""The references that are being followed."""
 
 
 class _Breaking(ValueError):
@@ -78,7 +80,7 @@ def merge_versions(schemas: Mapping[SchemaKey, dict[str, Any]]) -> dict[SchemaKe
     merged: _Node | None = None
     apart: dict[SchemaKey, Column] = {}
     for key in sorted(schemas):
-        node = _node(schemas[key], schemas[key], 0) or _JSON
+        node = _node(schemas[key], schemas[key], frozenset()) or _JSON
         try:
             merged = node if merged is None else _merge(merged, node)
         except _Breaking:
@@ -90,22 +92,24 @@ def merge_versions(schemas: Mapping[SchemaKey, dict[str, Any]]) -> dict[SchemaKe
     return {key: apart.get(key, shared) for key in schemas}
 
 
-def _node(schema: Any, root: dict[str, Any], depth: int) -> _Node | None:
+def _node(schema: Any, root: dict[str, Any], opened: _References) -> _Node | None:
     """Map one schema; None where nothing may ever stand there."""
-    if not isinstance(schema, dict) or depth > _NESTED_REFERENCES:
+    if not isinstance(schema, dict):
         return _JSON
-    if isinstance(schema.get("$ref"), str):
-        return _node(_pointed(schema["$ref"], root), root, depth + 1)
+    reference = schema.get("$ref")
+    if isinstance(reference, str):
+        # What holds itself has no end; where it comes again it is text.
+        return _JSON if reference in opened else _node(pointed(reference, root), root, opened | {reference})
     declared = schema.get("type")
     types = {declared} if isinstance(declared, str) else set(declared or ())
     types.discard("null")
     if not types:
-        return _untyped(schema, root, depth)
+        return _untyped(schema, root, opened)
     if types == {"object"}:
-        return _object(schema, root, depth)
+        return _object(schema, root, opened)
     if types == {"array"}:
         items = schema.get("items")
-        node = _node(items, root, depth + 1) if isinstance(items, dict) else _JSON
+        node = _node(items, root, opened) if isinstance(items, dict) else _JSON
         return _List(node or _JSON)
     if types == {"string"}:
         return {"date-time": _TIMESTAMP, "date": _DATE}.get(str(schema.get("format")), _STRING)
@@ -116,14 +120,14 @@ def _node(schema: Any, root: dict[str, Any], depth: int) -> _Node | None:
     return _number(schema) if types <= {"number", "integer"} else _JSON
 
 
-def _object(schema: dict[str, Any], root: dict[str, Any], depth: int) -> _Node | None:
+def _object(schema: dict[str, Any], root: dict[str, Any], opened: _References) -> _Node | None:
     properties = schema.get("properties")
     if not properties:
         return None if schema.get("additionalProperties") is False else _JSON
     fields: dict[str, _Node] = {}
     keys: dict[str, tuple[str, ...]] = {}
     for key in sorted(properties, key=snake_case):
-        node, name = _node(properties[key], root, depth + 1), snake_case(key)
+        node, name = _node(properties[key], root, opened), snake_case(key)
         if node is None:
             continue
         if name in fields:
@@ -133,18 +137,18 @@ def _object(schema: dict[str, Any], root: dict[str, Any], depth: int) -> _Node |
     return _Struct(fields, keys) if fields else None
 
 
-def _untyped(schema: dict[str, Any], root: dict[str, Any], depth: int) -> _Node:
+def _untyped(schema: dict[str, Any], root: dict[str, Any], opened: _References) -> _Node:
     for keyword in ("oneOf", "anyOf"):
         if isinstance(schema.get(keyword), list):
             choices = [choice for choice in schema[keyword] if choice != {"type": "null"}]
-            return _alternatives([_node(choice, root, depth + 1) or _JSON for choice in choices])
+            return _alternatives([_node(choice, root, opened) or _JSON for choice in choices])
     values = [value for value in schema.get("enum", ()) if value is not None]
     if values and all(isinstance(value, str) for value in values):
         return _STRING
     if values and all(isinstance(value, int) and not isinstance(value, bool) for value in values):
         return _INTEGER
     if "properties" in schema:
-        return _object(schema, root, depth) or _JSON
+        return _object(schema, root, opened) or _JSON
     return _JSON
 
 
@@ -233,13 +237,6 @@ def _cast_struct(value: Any, *, fields: list[tuple[str, tuple[str, ...], Callabl
     if not isinstance(value, dict):
         raise ValueError("an object was expected")
     return {name: cast(next((value[key] for key in keys if key in value), None)) for name, keys, cast in fields}
-
-
-def _pointed(reference: str, root: dict[str, Any]) -> Any:
-    found: Any = root
-    for part in reference.removeprefix("#").strip("/").split("/"):
-        found = found.get(part.replace("~1", "/").replace("~0", "~")) if isinstance(found, dict) and part else found
-    return found
 
 
 def _to_text(value: Any) -> str:

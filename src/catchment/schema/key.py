@@ -3,9 +3,18 @@
 import re
 from typing import NamedTuple
 
-_VERSION = r"(?P<model>[1-9][0-9]*)-(?P<revision>0|[1-9][0-9]*)-(?P<addition>0|[1-9][0-9]*)"
+_VERSION = r"(?P<model>[1-9][0-9]{0,8})-(?P<revision>0|[1-9][0-9]{0,8})-(?P<addition>0|[1-9][0-9]{0,8})"
+# Anybody may send a key, and it becomes a path: each part is bounded, and a vendor never starts with a dot.
 _URI = re.compile(
-    rf"iglu:(?P<vendor>[a-zA-Z0-9_.-]+)/(?P<name>[a-zA-Z0-9_-]+)/(?P<format>[a-zA-Z0-9_-]+)/{_VERSION}", re.ASCII
+    r"iglu:(?P<vendor>[a-zA-Z0-9_-][a-zA-Z0-9_.-]{0,199})/(?P<name>[a-zA-Z0-9_-]{1,200})/"
+    rf"(?P<format>[a-zA-Z0-9_-]{{1,200}})/{_VERSION}",
+    re.ASCII,
+)
+_PART = r"\*|0|[1-9][0-9]{0,8}"
+_CRITERION = re.compile(
+    r"iglu:(?P<vendor>[a-zA-Z0-9_.*-]+)/(?P<name>[a-zA-Z0-9_*-]+)/(?P<format>[a-zA-Z0-9_*-]+)/"
+    rf"(?P<version>(?:{_PART})-(?:{_PART})-(?:{_PART}))",
+    re.ASCII,
 )
 
 
@@ -50,3 +59,31 @@ class SchemaKey(NamedTuple):
 
     def __str__(self) -> str:
         return f"iglu:{self.path}"
+
+    @property
+    def family(self) -> tuple[str, str, str, int]:
+        """Name the model it is a version of: data of all its versions shares a column."""
+        return self.vendor, self.name, self.format, self.version.model
+
+
+class Criterion(NamedTuple):
+    """A pattern of keys: `iglu:com.acme/*/jsonschema/1-*-*`; a part is its own value, or `*` for any."""
+
+    vendor: str
+    name: str
+    format: str
+    version: tuple[str, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> "Criterion | None":
+        """Read a criterion, or a key as the criterion of itself; None where it is neither."""
+        match = _CRITERION.fullmatch(text)
+        if match is None:
+            return None
+        return cls(match["vendor"], match["name"], match["format"], tuple(match["version"].split("-")))
+
+    def matches(self, key: SchemaKey) -> bool:
+        """Say whether it is a pattern of this key."""
+        asked = (self.vendor, self.name, self.format, *self.version)
+        given = (*key[:3], *(str(number) for number in key.version))
+        return all(part in ("*", value) for part, value in zip(asked, given, strict=True))

@@ -4,6 +4,8 @@ from typing import Any, NamedTuple, NoReturn
 
 import jsonschema_rs
 
+from catchment.schema.limits import DEEPEST_SCHEMA, require_bounded
+
 _NESTS = (dict, list)
 _SHOWN = 10
 """Faults told about one instance; a thousand wrong rows need no thousand lines."""
@@ -43,10 +45,13 @@ class Validator:
 
 
 def compile_schema(schema: dict[str, Any], *, max_depth: int) -> Validator:
-    """Compile a schema; raises ValueError where it is none, or refers to another document."""
+    """Compile a schema; raises ValueError where it is none, refers to another document, or costs without bound."""
+    if is_deeper(schema, DEEPEST_SCHEMA):
+        raise ValueError(f"it is nested deeper than {DEEPEST_SCHEMA} levels")
     body = {keyword: value for keyword, value in schema.items() if keyword != "self"}
     if "json-schema.org" not in str(body.get("$schema", "")):
         body["$schema"] = "http://json-schema.org/draft-04/schema#"
+    require_bounded(body, max_depth=max_depth)
     try:
         draft = jsonschema_rs.validator_cls_for(body)
         return Validator(draft(body, validate_formats=True, retriever=_refuse, mask="the value"), max_depth)

@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import Field
 
 from catchment.schema.key import SchemaKey
-from catchment.schema.registry import Registry, Schema, find_in_folder, keys_in_folder
+from catchment.schema.registry import Registry, Schema, find_in_folder, keys_in_folder, mark_of_folder
 
 
 class Folder(Registry):
@@ -19,3 +19,6 @@ class Folder(Registry):
     def keys(self, project_folder: Path) -> list[SchemaKey]:
         folder = project_folder / self.path
         return keys_in_folder(folder) if folder.is_dir() else []
+
+    def mark(self, project_folder: Path) -> object:
+        return mark_of_folder(project_folder / self.path)
