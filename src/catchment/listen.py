@@ -42,7 +42,7 @@ def running(serve: Callable[..., None], *arguments: Any, health_url: str, name: 
     block begins once `health_url` answers 200.
     """
     child = multiprocessing.get_context("spawn").Process(
-        target=_serve_while_parent_lives, args=(serve, *arguments), name=name, daemon=False
+        target=serve_while_parent_lives, args=(serve, *arguments), name=name, daemon=False
     )
     child.start()
     try:
@@ -56,7 +56,7 @@ def running(serve: Callable[..., None], *arguments: Any, health_url: str, name: 
             child.join()
 
 
-def _serve_while_parent_lives(serve: Callable[..., None], *arguments: Any) -> None:
+def serve_while_parent_lives(serve: Callable[..., None], *arguments: Any) -> None:
     """Serve, and stop as on SIGTERM once the parent is gone, however it went: an orphan would keep the port."""
     parent = multiprocessing.parent_process()
     if parent is not None:

@@ -106,6 +106,7 @@ class CollectSettings(_Block):
 
     host: str = "127.0.0.1"
     port: int = 8080
+    workers: int = Field(default=1, gt=0, description="Processes that answer; the limits below are for each.")
     cookie: CookieSettings = CookieSettings()
     do_not_track: DoNotTrackSettings | None = None
     redirect: RedirectSettings = RedirectSettings()
@@ -131,6 +132,11 @@ class CollectSettings(_Block):
     body_timeout_s: float = Field(default=25.0, gt=0, description="A body that takes longer is answered with 408.")
     idle_timeout_s: float = Field(
         default=75.0, gt=0, description="For one request's headers, and between two; more than your load balancer's."
+    )
+    drain_s: float = Field(
+        default=0.0,
+        ge=0,
+        description="When told to stop: seconds of 503 from /health, for load balancers to turn away, before it stops.",
     )
     preflight_max_age_s: int = Field(default=3600, ge=-1, description="-1 forbids browsers to remember.")
     preflight_headers: list[str] = Field(

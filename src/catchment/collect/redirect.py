@@ -43,26 +43,27 @@ class _Redirect:
 
     async def answer(self, request: Request) -> Answer:
         """Keep the click and send it on; of one that may not go where it asks to, nothing is kept."""
+        visitor = self._tracker.choose_visitor(request)
         try:
-            target = self._target(request)
+            target = self._target(request, visitor or "")
         except TargetRefused as error:
             return Answer(400, TEXT_HEADERS, str(error).encode())
         request.path = REDIRECT_PATH
         try:
-            headers = await self._tracker.keep(request)
+            headers = await self._tracker.keep_as(request, visitor)
         except LogUnavailable as error:
             # Nobody sends a click again: an error page would lose the visitor and save nothing.
             facts.error("collect lost a redirect: %s", error)
             headers = self._intake.shared_headers(request)
         return Answer(302, [("location", target), NEVER_CACHED, *headers])
 
-    def _target(self, request: Request) -> str:
+    def _target(self, request: Request, visitor: str) -> str:
         targets = [value for name, value in parse_qsl(request.querystring) if name == "u"]
         if len(targets) != 1:
             raise TargetRefused("a redirect needs one parameter u, the address to go to")
         [target] = targets
         if self._macro and self._macro in target:
-            target = target.replace(self._macro, quote(self._tracker.network_userid(request) or "", safe=""))
+            target = target.replace(self._macro, visitor)
         host = _host(target)
         if host is None or not self._is_listed(host):
             raise TargetRefused("the address to go to is not one of those that collect.redirect.hosts lists")

@@ -21,6 +21,8 @@ from catchment.collect.request import Request
 from catchment.collect.route import TEXT_HEADERS, Answer, Route, Routes
 from catchment.collect.service import RETRY_HEADERS, service_routes
 from catchment.collect.tracker import tracker_routes
+from catchment.collect.workers import keep_running
+from catchment.errors import CatchmentError
 from catchment.listen import require_free_port
 from catchment.observe import log as facts
 
@@ -80,8 +82,19 @@ class Collector:
 
 
 def serve_collector(settings: CollectSettings, folder: Path, more_routes: Iterable[RouteSource] = ()) -> None:
-    """Serve until SIGTERM or SIGINT; requests that have begun are answered before it returns."""
+    """Serve until SIGTERM or SIGINT; requests that have begun are answered before it returns.
+
+    With several workers `more_routes` must be module-level functions: each worker is a process of its own.
+    """
     require_free_port(settings.host, settings.port, "collect.port")
+    facts.info("collect listens on http://%s:%d", settings.host, settings.port)
+    if settings.workers == 1:
+        _serve_alone(settings, folder, more_routes)
+    else:
+        keep_running(settings.workers, _serve_alone, settings, folder, tuple(more_routes))
+
+
+def _serve_alone(settings: CollectSettings, folder: Path, more_routes: Iterable[RouteSource]) -> None:
     log = open_log(settings, folder)
     try:
         asyncio.run(_serve(settings, Collector(settings, log, more_routes=more_routes)))
@@ -105,10 +118,16 @@ async def _serve(settings: CollectSettings, collector: Collector) -> None:
         log_level=LogLevels.error,
     )
     loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        collector.intake.is_closing = True
+        loop.call_later(settings.drain_s, server.stop)
+
     for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, server.stop)
-    facts.info("collect listens on http://%s:%d", settings.host, settings.port)
+        loop.add_signal_handler(name, stop)
     await server.serve()
+    if not collector.intake.is_closing:
+        raise CatchmentError("The collector's HTTP server ended by itself.", hint="Its own message stands above.")
 
 
 def _host_of(client: str) -> str:

@@ -47,16 +47,19 @@ class Tracker:
 
     async def keep(self, request: Request) -> Headers:
         """Keep a request, unless its sender refuses to be tracked, and give the headers of the answer."""
+        return await self.keep_as(request, self.choose_visitor(request))
+
+    async def keep_as(self, request: Request, network_userid: str | None) -> Headers:
+        """Keep a request as `keep` does, of a visitor who is chosen already."""
         headers = self._intake.shared_headers(request)
         if self.is_refused(request):
             return headers
-        network_userid = self._visitors.choose(request)
         await self._intake.keep(request, network_userid)
         return headers + self._visitors.set_cookies(request, network_userid)
 
-    def network_userid(self, request: Request) -> str | None:
-        """Give who the cookie says this is, where that may be known."""
-        return None if self.is_refused(request) else self._visitors.known(request)
+    def choose_visitor(self, request: Request) -> str | None:
+        """Choose who this is; nobody where they asked not to be known."""
+        return None if self.is_refused(request) else self._visitors.choose(request)
 
     def is_refused(self, request: Request) -> bool:
         """Say whether the sender carries the cookie by which a visitor refuses."""
