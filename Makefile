@@ -5,13 +5,14 @@
 VENV := .venv
 BIN := $(VENV)/bin
 STATIC := src/catchment/serve/static/index.html
-SITE := examples/site/node_modules/.installed
+SITES := examples/site tests/trackers/site
+INSTALLED := $(SITES:%=%/node_modules/.installed)
 
 demo: setup console
 	@mkdir -p demo
 	cd demo && ../$(BIN)/catchment demo $(DEMO)
 
-test: setup $(if $(wildcard console/package.json),console) $(SITE) $(VENV)/.chromium
+test: setup $(if $(wildcard console/package.json),console) $(INSTALLED) $(VENV)/.chromium
 	$(BIN)/python -m pytest $(TEST)
 
 check: setup
@@ -38,8 +39,8 @@ $(VENV)/.chromium: bin/chromium | setup
 
 CONSOLE_SOURCES := $(shell find console -type f -not -path '*/node_modules/*' 2>/dev/null)
 
-$(SITE): examples/site/package.json examples/site/package-lock.json
-	cd examples/site && npm ci --no-audit --no-fund --silent
+%/node_modules/.installed: %/package.json %/package-lock.json
+	cd $* && npm ci --no-audit --no-fund --silent
 	@touch $@
 
 console/node_modules/.installed: console/package.json console/package-lock.json

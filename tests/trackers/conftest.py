@@ -1,18 +1,50 @@
 """A project whose collector listens, for real trackers to be pointed at."""
 
+import functools
+import shutil
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Page, sync_playwright
 
 from catchment.demo import serving_collector
 from catchment.project import Project
 
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+WRITE_KEYS = {"site": "browser-key", "shop": "server-key"}
+
 ARRIVES_WITHIN_S = 30
 """A guard against waiting for ever; how fast events arrive is measured in benchmarks/."""
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *args: Any) -> None:
+        pass
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[str]:
+    """Serve the pages of a folder at a host of their own."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=str(folder))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    """A page in Chromium, of a visitor whom one can tell."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield browser.new_page(locale="en-GB", timezone_id="Europe/Berlin", viewport={"width": 900, "height": 700})
+        browser.close()
 
 
 @pytest.fixture
@@ -25,7 +57,8 @@ def project(tmp_path: Path) -> Iterator[Project]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    settings.write_text(f"{content}\ncollect:\n  port: {port}\n")
+    keys = "".join(f"    {name}: {key}\n" for name, key in WRITE_KEYS.items())
+    settings.write_text(f"{content}\ncollect:\n  port: {port}\n  write_keys:\n{keys}")
     project = Project.open(tmp_path)
     with serving_collector(project):
         yield project

@@ -1,19 +1,15 @@
 """The npm package @snowplow/browser-tracker on a page of examples/, in Chromium."""
 
-import functools
-import shutil
-import threading
 from collections.abc import Callable, Iterator
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page
 
 from catchment.project import Project, examples_folder
+from tests.trackers.conftest import CHROMIUM, serving
 
 SITE = examples_folder() / "site"
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
@@ -21,38 +17,27 @@ pytestmark = [
 ]
 
 
-class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *args: Any) -> None:
-        pass
-
-
 @pytest.fixture
 def site() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=str(SITE))) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with serving(SITE) as address:
+        yield address
 
 
 def test_what_a_visitor_does_arrives_field_by_field(
-    project: Project, arrived: Callable[[set[str]], list[dict[str, Any]]], site: str
+    project: Project, arrived: Callable[[set[str]], list[dict[str, Any]]], site: str, page: Page
 ) -> None:
     names = {"page_view", "page_ping", "link_click", "submit_form", "white_paper_downloaded"}
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        page = browser.new_page(locale="en-GB", timezone_id="Europe/Berlin", viewport={"width": 900, "height": 700})
-        problems: list[str] = []
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.goto(f"{site}/index.html?collector={project.collector_url}&utm_source=news&utm_medium=email")
-        page.click("#docs")
-        page.click("#download")
-        page.fill("input[name=email]", "ada@example.com")
-        page.click("text=Get started")
-        page.mouse.move(50, 50)
-        page.mouse.wheel(0, 300)
-        page.wait_for_timeout(2500)  # the tracker sends its first ping after a second of visit
-        rows = arrived(names)
-        browser.close()
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.goto(f"{site}/index.html?collector={project.collector_url}&utm_source=news&utm_medium=email")
+    page.click("#docs")
+    page.click("#download")
+    page.fill("input[name=email]", "ada@example.com")
+    page.click("text=Get started")
+    page.mouse.move(50, 50)
+    page.mouse.wheel(0, 300)
+    page.wait_for_timeout(2500)  # the tracker sends its first ping after a second of visit
+    rows = arrived(names)
     assert problems == []
     by_name = {row["event_name"]: row for row in reversed(rows)}
     view = by_name["page_view"]

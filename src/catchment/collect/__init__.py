@@ -7,7 +7,7 @@ Out: payloads in a log (`tables.PAYLOADS`), each durable before its request is a
 import re
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 REDIRECT_PATH = "/r/tp2"
 P3P = 'policyref="/w3c/p3p.xml", CP="NOI DSP COR NID PSA OUR IND COM NAV STA"'
@@ -112,6 +112,11 @@ class CollectSettings(_Block):
     redirect: RedirectSettings = RedirectSettings()
     paths: dict[str, str] = Field(
         default={}, description="Paths of your own, each with the path that it stands for: /shop/hello: /i"
+    )
+    write_keys: dict[str, SecretStr] = Field(
+        default={},
+        description="Write keys that Segment's and RudderStack's SDKs may send, each under the name of its source, "
+        "which becomes app_id: site: ${SITE_WRITE_KEY}. Without any, every key is taken.",
     )
     cross_domain: CrossDomainSettings = CrossDomainSettings()
     root: RootSettings | None = None

@@ -7,7 +7,7 @@ from functools import lru_cache
 from uuid import uuid4
 
 from catchment.collect.log import Payload
-from catchment.collect.request import OUR_HEADERS, OVERSIZE_HEADER, PACKED_HEADER, Request
+from catchment.collect.request import OUR_HEADERS, OVERSIZE_HEADER, PACKED_HEADER, SOURCE_HEADER, Request
 
 UNKNOWN_IP = "unknown"
 IDENTIFYING_HEADERS = frozenset(
@@ -25,6 +25,11 @@ IDENTIFYING_HEADERS = frozenset(
     }
 )
 """Not kept of an anonymous request."""
+
+NEVER_KEPT = OUR_HEADERS | {"authorization", "proxy-authorization"}
+"""What only we say, and what is nobody's to read afterwards."""
+
+NEVER_KEPT_OF_ANONYMOUS = NEVER_KEPT | IDENTIFYING_HEADERS
 
 LONGEST_ADDRESS = 80
 
@@ -55,11 +60,13 @@ def to_payload(
 
 
 def _kept_headers(request: Request) -> list[str]:
-    dropped = IDENTIFYING_HEADERS | OUR_HEADERS if request.is_anonymous else OUR_HEADERS
+    dropped = NEVER_KEPT_OF_ANONYMOUS if request.is_anonymous else NEVER_KEPT
     kept = [f"{name}: {value}" for name, value in request.headers if name not in dropped]
     body = request.body
     if body.still_packed:
         kept.append(f"{PACKED_HEADER}: {body.still_packed}")
+    if request.source:
+        kept.append(f"{SOURCE_HEADER}: {request.source}")
     if body.cut_from:
         kept.append(f"{OVERSIZE_HEADER}: {body.cut_from}")
     return kept

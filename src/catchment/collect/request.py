@@ -8,7 +8,10 @@ OVERSIZE_HEADER = "catchment-oversize"
 PACKED_HEADER = "catchment-packed"
 """Added to the headers of a payload whose body could not be unpacked, and is kept as it came: its value says why."""
 
-OUR_HEADERS = frozenset({OVERSIZE_HEADER, PACKED_HEADER})
+SOURCE_HEADER = "catchment-source"
+"""Added to the headers of a payload that came with a write key: its value is the name of the key's source."""
+
+OUR_HEADERS = frozenset({OVERSIZE_HEADER, PACKED_HEADER, SOURCE_HEADER})
 
 ANONYMOUS_HEADER = "sp-anonymous"
 
@@ -24,7 +27,7 @@ class Body(NamedTuple):
 class Request:
     """A request; header names are in lower case, and the first of two with one name counts."""
 
-    __slots__ = ("_named", "body", "client", "headers", "method", "path", "querystring")
+    __slots__ = ("_named", "body", "client", "headers", "method", "path", "querystring", "source")
 
     def __init__(self, method: str, path: str, querystring: str, headers: list[tuple[str, str]], client: str) -> None:
         self.method = method
@@ -33,6 +36,7 @@ class Request:
         self.headers = headers
         self.client = client
         self.body = Body()
+        self.source = ""
         self._named = dict(reversed(headers))
 
     def header(self, name: str) -> str | None:

@@ -19,6 +19,8 @@ from catchment.collect.log import Log, LogUnavailable, open_log
 from catchment.collect.redirect import redirect_routes
 from catchment.collect.request import Request
 from catchment.collect.route import TEXT_HEADERS, Answer, Route, Routes
+from catchment.collect.rudderstack import rudderstack_routes
+from catchment.collect.segment import segment_routes
 from catchment.collect.service import RETRY_HEADERS, service_routes
 from catchment.collect.tracker import tracker_routes
 from catchment.collect.workers import keep_running
@@ -30,7 +32,13 @@ HEAD_BYTES = 128 * 1024
 
 RouteSource = Callable[[Intake], Iterable[Route]]
 
-ROUTES: tuple[RouteSource, ...] = (service_routes, redirect_routes, tracker_routes)
+ROUTES: tuple[RouteSource, ...] = (
+    rudderstack_routes,
+    segment_routes,
+    service_routes,
+    redirect_routes,
+    tracker_routes,
+)
 """Every protocol's routes; where two forms of path fit, the earlier answers."""
 
 
