@@ -15,6 +15,7 @@ from catchment.collect.request import Request
 from catchment.collect.route import Answer, Headers, Route
 from catchment.collect.service import preflight
 from catchment.collect.tracker import PIXEL, PIXEL_HEADERS, Tracker
+from catchment.collect.visitor import Visitors
 
 CALLS = ("track", "identify", "page", "screen", "group", "alias")
 POSTS = (
@@ -83,6 +84,7 @@ class _Segment:
     def __init__(self, intake: Intake) -> None:
         self._intake = intake
         self._tracker = Tracker(intake)
+        self._visitors = Visitors(intake.settings.cookie)
         self._keys = WriteKeys(intake)
 
     async def answer_calls(self, request: Request) -> Answer:
@@ -151,7 +153,8 @@ class _Segment:
         if self._tracker.is_refused(request):
             return
         request.source = self._keys.source(key)
-        await self._intake.keep(request, self._tracker.network_userid(request))
+        known = None if request.is_anonymous else self._visitors.known(request)
+        await self._intake.keep(request, known)
 
     def _refuse(self, request: Request, status: int, why: str) -> Answer:
         return answer_json(self._intake, request, status, {"success": False, "message": why})
