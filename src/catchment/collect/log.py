@@ -1,5 +1,6 @@
 """What every log offers: payloads go in durably, and come out in order until somebody removes them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -33,20 +34,12 @@ class Payload(NamedTuple):
     network_userid: str | None
 
 
-class Log(Protocol):
-    """An open log. Appending and reading may happen in different processes at the same time."""
+class Part(Protocol):
+    """One ordered piece of a log: what one collector process wrote, or one partition of a topic."""
 
     @property
     def log_id(self) -> str:
-        """Name this log for ever: offsets only mean something together with it."""
-        ...
-
-    async def append(self, payload: Payload) -> None:
-        """Return only when the payload is durable; raises LogUnavailable, in bounded time, when it is not."""
-        ...
-
-    async def probe(self) -> None:
-        """Prove with a real write that payloads can be kept; raises LogUnavailable saying why not."""
+        """Name this part for ever: offsets only mean something together with it."""
         ...
 
     def read(self, after: int, limit: int) -> pa.Table:
@@ -57,15 +50,35 @@ class Log(Protocol):
         ...
 
     def remove_through(self, offset: int) -> None:
-        """Forget payloads up to that offset; a removed offset is never given again."""
+        """Forget payloads up to that offset, which the lake holds; a removed offset is never given again."""
+        ...
+
+
+class Log(Protocol):
+    """An open log. Appending and reading may happen in many processes at the same time; removing in one."""
+
+    async def append(self, payload: Payload) -> None:
+        """Return only when the payload is durable; raises LogUnavailable, in bounded time, when it is not."""
+        ...
+
+    async def probe(self) -> None:
+        """Prove with a real write that payloads can be kept; raises LogUnavailable saying why not."""
+        ...
+
+    def parts(self) -> Sequence[Part]:
+        """Give the parts there are now; each is read and committed for itself."""
         ...
 
     def depth(self) -> int:
         """Count the payloads that wait."""
         ...
 
+    def damage(self) -> list[str]:
+        """Tell what storage has spoiled and where the rest of it lies, a line each; empty while all is well."""
+        ...
+
     def close(self) -> None:
-        """Finish what was appended, then let go of the files."""
+        """Finish what was appended, in bounded time, then let go of the files."""
         ...
 
 

@@ -4,9 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from catchment.project.opened import Opened
-from catchment.tables import OFFSET
-
-FROM_THE_START = -1
+from catchment.tables import BATCHES, OFFSET
 
 
 @dataclass(frozen=True)
