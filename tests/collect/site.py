@@ -50,7 +50,7 @@ class Site(NamedTuple):
     def payloads(self) -> list[dict[str, Any]]:
         log = open_log(self.settings, self.folder)
         try:
-            return log.read(-1, 100_000).to_pylist()
+            return [row for part in log.parts() for row in part.read(-1, 100_000).to_pylist()]
         finally:
             log.close()
 

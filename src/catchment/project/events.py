@@ -1,7 +1,10 @@
 """The verbs from a request to the lake: collect and enrich."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+
+import pyarrow as pa
 
 from catchment.project.opened import Opened
 from catchment.tables import BATCHES, OFFSET
@@ -47,6 +50,12 @@ class EventVerbs(Opened):
 
         return open_log(self.settings.collect, self.folder).depth()
 
+    def damage(self) -> list[str]:
+        """Tell what storage has spoiled of the log, and where the rest of it lies."""
+        from catchment.collect.log import open_log
+
+        return open_log(self.settings.collect, self.folder).damage()
+
     def _drain(self, log: Any) -> Drained:
         from catchment.enrich.pipeline import open_pipeline
         from catchment.lake.batch import commit_batch
@@ -54,10 +63,10 @@ class EventVerbs(Opened):
         self.resolver.reread()
         pipeline = open_pipeline(self.settings.enrich, self.resolver, self.folder)
         total, waiting = Drained(), log.depth()
-        while (payloads := log.read(FROM_THE_START, self.settings.enrich.batch_payloads)).num_rows:
+        for part, payloads in self._slices(log):
             done = pipeline.enrich(payloads, self.clock())
-            commit_batch(self.lake, log.log_id, payloads, done.events, done.failed)
-            log.remove_through(payloads[OFFSET][-1].as_py())
+            commit_batch(self.lake, part.log_id, payloads, done.events, done.failed)
+            part.remove_through(payloads[OFFSET][-1].as_py())
             total = Drained(
                 payloads=total.payloads + payloads.num_rows,
                 received=total.received + done.received,
@@ -68,3 +77,12 @@ class EventVerbs(Opened):
                 self.progress("payloads become events", total.payloads, waiting)
         self.progress("payloads become events", total.payloads, total.payloads)
         return total
+
+    def _slices(self, log: Any) -> Iterator[tuple[Any, pa.Table]]:
+        """Give each part of the log slice by slice, from where the lake itself says that it is."""
+        for part in log.parts():
+            after = self.lake.committed(BATCHES.name, part.log_id)
+            part.remove_through(after)
+            while (payloads := part.read(after, self.settings.enrich.batch_payloads)).num_rows:
+                yield part, payloads
+                after = payloads[OFFSET][-1].as_py()

@@ -74,7 +74,8 @@ class Project(EventVerbs, LakeVerbs, CampaignVerbs, ModelVerbs, PredictVerbs, Au
             for (verb, name), row in last.items()
         ]
         tables = [{"what": name, "state": f"{self.count(name):,} rows"} for name in self.lake.tables()]
-        return [*runs, *tables]
+        damage = [{"what": "log", "state": "damaged", "note": line} for line in self.damage()]
+        return [*damage, *runs, *tables]
 
 
 def examples_folder() -> Path:

@@ -1,4 +1,4 @@
-"""The spool of Catchment 0.1, one file for all: nothing is appended to it any more, and it goes once the lake holds it."""
+"""The spool of Catchment 0.1, one file for all: nothing is appended any more, and it goes once the lake holds it."""
 
 import contextlib
 import sqlite3
@@ -32,11 +32,14 @@ class SingleFile:
         """Give payloads with offset > after in order."""
         columns = ", ".join(PAYLOADS.schema.names)
         query = f"select {columns} from payloads where {OFFSET} > ? order by {OFFSET} limit ?"
-        rows, size = [], 0
+        rows: list[tuple[object, ...]] = []
+        size = 0
+        if not self.path.exists():
+            return _to_table(rows)
         with self._opened() as connection:
             for row in connection.execute(query, (after, limit)):
                 rows.append(row)
-                size += len(row[_BODY] or b"")
+                size += len(bytes(row[_BODY] or b""))
                 if size > READ_BYTES:
                     break
         return _to_table(rows)

@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+from itertools import pairwise
 from pathlib import Path
 
 import pyarrow as pa
@@ -139,11 +140,13 @@ class LaneReader:
         return is_ours
 
     def _remove_through(self, offset: int) -> None:
-        done = max(offset, self.lane.done())
-        self.lane.finish_through(done)
+        done = self.lane.done()
+        if offset > done:
+            done = offset
+            self.lane.finish_through(done)
         segments = self._segments()
-        for segment, following in zip(segments, segments[1:], strict=False):
-            if following.first <= done + 1 or self._last_offset(segment) <= done:
+        for segment, following in pairwise(segments):
+            if following.first <= done + 1 or self._is_done(segment, done):
                 self._remove(segment)
         if segments and segments[-1].first <= done:
             self._remove_last(segments[-1], done)
@@ -151,10 +154,14 @@ class LaneReader:
     def _remove_last(self, segment: Segment, done: int) -> None:
         """Remove the last file too where nobody appends; an empty one in its place keeps lane and offsets."""
         with self.lane.locked() as is_ours:
-            if is_ours and self._last_offset(segment) <= done:
+            if is_ours and self._is_done(segment, done):
                 empty = Segment(self.log_id, done + 1, self.folder)
                 finish_segment(create_segment(empty, self.busy_s), empty)
                 self._remove(segment)
+
+    def _is_done(self, segment: Segment, done: int) -> bool:
+        """Say whether nothing later stands in it, not even behind a spoiled page."""
+        return self._last_offset(segment) <= done and highest_committed_offset(segment) <= done
 
     def _remove(self, segment: Segment) -> None:
         if self._open is not None and self._open[0] == segment:

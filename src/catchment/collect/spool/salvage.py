@@ -22,26 +22,25 @@ def salvage_records(segment: Segment) -> dict[int, bytes]:
     """Give every record that can still be read, by offset."""
     pages = [*_file_pages(segment.path), *((number, page) for number, _, page in _frames(segment.wal))]
     newest = dict(pages)
-    found: dict[int, bytes] = {}
-    for number, page in pages:
-        for offset, record in _cells(page, number, newest):
-            if offset >= segment.first and is_intact(record):
-                found[offset] = record
-    return dict(sorted(found.items()))
+    cells = (cell for number, page in pages for cell in _cells(page, number, newest))
+    return dict(sorted((offset, record) for offset, record in cells if offset >= segment.first and is_intact(record)))
 
 
 def highest_committed_offset(segment: Segment) -> int:
-    """Give the last offset of a whole record in a committed transaction, even where a spoiled page hides it from SQLite.
+    """Give the last offset in a committed transaction, even where a spoiled page hides it from SQLite.
 
-    Read from the wal alone, where all that was appended is; one less than the first offset where there is none.
+    Read from the wal alone, where all that was appended is; one less than the first offset where there is none. A last
+    transaction of which nothing can be recognised counts as one that was cut off before it was answered.
     """
     frames = list(_frames(segment.wal))
     last_commit = max((at for at, (_, pages_after, _) in enumerate(frames) if pages_after), default=-1)
     newest = {number: page for number, _, page in frames}
+    # What is noise may look like a cell, but hardly like one with an offset that the file has room for.
+    bound = segment.first + segment.size_bytes()
     highest = segment.first - 1
     for number, _, page in frames[: last_commit + 1]:
-        cells = _cells(page, number, newest, from_last=True)
-        highest = max(highest, next((offset for offset, record in cells if is_intact(record)), highest))
+        offsets = (offset for offset, _ in _cells(page, number, newest, from_last=True))
+        highest = max(highest, next((offset for offset in offsets if highest < offset < bound), highest))
     return highest
 
 
@@ -66,7 +65,9 @@ def _frames(wal: Path) -> Iterator[tuple[int, int, bytes]]:
             yield number, pages_after, file.read(PAGE_BYTES)
 
 
-def _cells(page: bytes, number: int, pages: dict[int, bytes], *, from_last: bool = False) -> Iterator[tuple[int, bytes]]:
+def _cells(
+    page: bytes, number: int, pages: dict[int, bytes], *, from_last: bool = False
+) -> Iterator[tuple[int, bytes]]:
     """Give (rowid, blob) of each cell of a leaf of a table; nothing of any other page, or of what makes no sense."""
     start = FILE_HEADER_BYTES if number == 1 else 0
     if len(page) < PAGE_BYTES or page[start] != TABLE_LEAF:
@@ -78,11 +79,21 @@ def _cells(page: bytes, number: int, pages: dict[int, bytes], *, from_last: bool
         try:
             length, at = _varint(page, pointer)
             offset, at = _varint(page, at)
-            blob = _blob(_content(page, at, length, pages))
+            header = _header(page, at, length)
         except IndexError:
             continue
-        if blob is not None:
-            yield offset, blob
+        # Looked at first: a length that is noise would be followed through the whole file.
+        if header is not None and length <= len(pages) * PAGE_BYTES:
+            yield offset, _content(page, at, length, pages)[header:]
+
+
+def _header(page: bytes, at: int, length: int) -> int | None:
+    """Give the length of the header of a row of two columns, its rowid and a blob; None of any other row."""
+    header, kinds = _varint(page, at)
+    rowid, kinds = _varint(page, kinds)
+    blob, _ = _varint(page, kinds)
+    is_payload = rowid == 0 and blob >= 12 and blob % 2 == 0 and header + (blob - 12) // 2 == length
+    return header if is_payload else None
 
 
 def _content(page: bytes, at: int, length: int, pages: dict[int, bytes]) -> bytes:
@@ -102,15 +113,6 @@ def _content(page: bytes, at: int, length: int, pages: dict[int, bytes]) -> byte
         following = int.from_bytes(more[:4], "big")
         content += more[4 : 4 + length - len(content)]
     return bytes(content)
-
-
-def _blob(content: bytes) -> bytes | None:
-    """Give the second column of a row whose first is its rowid, where that is a blob."""
-    header, _ = _varint(content, 0)
-    _, at = _varint(content, 1)
-    kind, _ = _varint(content, at)
-    is_blob = kind >= 12 and kind % 2 == 0
-    return content[header : header + (kind - 12) // 2] if is_blob else None
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:

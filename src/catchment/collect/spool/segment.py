@@ -64,8 +64,8 @@ class Segment(NamedTuple):
 def list_segments(folder: Path) -> dict[str, list[Segment]]:
     """Give the segments of every lane, in order; what was salvaged stands for the spoiled file of the same offset."""
     found: dict[str, dict[int, Segment]] = {}
-    for name in sorted(os.listdir(folder)) if folder.is_dir() else []:
-        match = NAME.fullmatch(name)
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        match = NAME.fullmatch(path.name)
         if match is None:
             continue
         segment = Segment(match["log_id"], int(match["first"]), folder, match["salvaged"] is not None)

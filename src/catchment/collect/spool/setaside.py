@@ -2,6 +2,7 @@
 
 import contextlib
 import sqlite3
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ def _line(report: dict[str, Any]) -> str:
 def _gaps(first: int, offsets: list[int], until: int | None) -> list[tuple[int, int]]:
     """Give the ranges between the first offset and the end in which none was found."""
     marks = [first - 1, *offsets, *([] if until is None else [until])]
-    return [(before + 1, after - 1) for before, after in zip(marks, marks[1:], strict=False) if after > before + 1]
+    return [(before + 1, after - 1) for before, after in pairwise(marks) if after > before + 1]
 
 
 def _write(path: Path, records: dict[int, bytes]) -> Path:

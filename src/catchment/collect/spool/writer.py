@@ -1,4 +1,4 @@
-"""The writing end of a lane: takes it, appends groups, and begins a new segment when the last is large or old enough."""
+"""The writing end of a lane: takes it, appends groups, and begins a new segment when the last is large or old."""
 
 import contextlib
 import os
