@@ -13,6 +13,8 @@ console = Console()
 HEADINGS = {
     "simulate": "Visitors",
     "enrich": "Enrich: payloads to events",
+    "replay": "Replay: failed events once more",
+    "replay --dry-run": "Replay: what would be sent again",
     "build": "Model: events to people",
     "train": "Predict: who will convert",
     "score": "Scores",

@@ -59,6 +59,10 @@ class Adapter(Plugin):
         """Part a payload (a row of `tables.PAYLOADS`) into events; raises Unreadable where that is not possible."""
         raise NotImplementedError
 
+    def part_again(self, kept: dict[str, Any], index: int, payload: dict[str, Any], resolver: Resolver) -> Part:
+        """Read one event that `part` refused as it was kept, when it is replayed; `index` is its place in the batch."""
+        return Part(kept, refuse("not_replayable", "This protocol cannot read one event of a batch alone."))
+
 
 def read_query(payload: Mapping[str, Any]) -> dict[str, str]:
     """Give the parameters of the query string; of one that comes twice the last counts."""

@@ -17,6 +17,9 @@ _ENVELOPE = (
     *("referer_uri", "headers", "network_userid"),
 )
 """What of the payload an event is enriched from; stands in `original` so that the event can be replayed."""
+SENT, IS_READ, PLACE, ANCESTOR = "_sent", "_is_read", "_place", "_ancestor"
+"""What a payload carries that is replayed: one event as JSON, whether its adapter had read it, its index, and the
+failed row it was."""
 
 
 def stable_id(payload_id: str, index: int, purpose: str) -> str:
@@ -36,10 +39,16 @@ class Failures:
         self._add(payload, 0, kind, faults, parameters=None)
 
     def add_event(
-        self, payload: dict[str, Any], index: int, kind: str, faults: Sequence[Fault], parameters: dict[str, Any]
+        self,
+        payload: dict[str, Any],
+        index: int,
+        kind: str,
+        faults: Sequence[Fault],
+        parameters: dict[str, Any],
+        is_read: bool = True,
     ) -> None:
-        """Add one event of a payload, with the parameters that the tracker sent."""
-        self._add(payload, index, kind, faults, parameters=parameters)
+        """Add one event of a payload, with the tracker's parameters, or where its adapter refused it, as it came."""
+        self._add(payload, index, kind, faults, parameters=parameters, is_read=is_read)
 
     def table(self) -> pa.Table:
         """Give the rows, with the offset of their payload."""
@@ -54,17 +63,21 @@ class Failures:
         faults: Sequence[Fault],
         *,
         parameters: dict[str, Any] | None,
+        is_read: bool = False,
     ) -> None:
         known = {key: value for key, value in (parameters or {}).items() if isinstance(value, str)}
         first, others = faults[0], len(faults) - 1
         envelope = {name: payload[name] for name in _ENVELOPE}
-        original, is_whole = _write({"payload": envelope, "parameters": parameters}, {"payload": envelope})
+        content = {"payload": envelope, "parameters": parameters} | ({} if is_read else {"is_read": False})
+        original, is_whole = _write(content, {"payload": envelope}, index)
+        ancestor = payload.get(ANCESTOR)
+        descent = "" if ancestor is None else f"/{ancestor}"
         self._rows.append(
             {
-                "failed_id": stable_id(payload["payload_id"], index, f"failed/{parameters is None}"),
+                "failed_id": stable_id(payload["payload_id"], index, f"failed/{parameters is None}{descent}"),
                 "payload_id": payload["payload_id"],
                 "event_index": index,
-                "event_id": known.get("eid"),
+                "event_id": known.get("eid") or _made_id(payload, index, parameters),
                 "app_id": known.get("aid"),
                 "collector_tstamp": payload["collector_tstamp"],
                 "failed_tstamp": self._now,
@@ -77,14 +90,22 @@ class Failures:
                 "original": original,
                 "payload": payload["body"] if parameters is None or not is_whole else None,
                 "replayed_tstamp": None,
+                "ancestor_id": ancestor,
                 OFFSET: payload[OFFSET],
             }
         )
 
 
-def _write(content: dict[str, Any], without: dict[str, Any]) -> tuple[str, bool]:
-    """Write JSON, and whether it is all of it: what nests too deep to be written stays in the payload's bytes alone."""
+def _made_id(payload: dict[str, Any], index: int, parameters: dict[str, Any] | None) -> str | None:
+    return None if parameters is None else stable_id(payload["payload_id"], index, "event")
+
+
+def _write(content: dict[str, Any], without: dict[str, Any], index: int) -> tuple[str, bool]:
+    """Write JSON, and whether it is all of it.
+
+    What nests too deep to be written stays in the payload's bytes alone, as the event of that index.
+    """
     try:
         return orjson.dumps(content).decode(), True
     except orjson.JSONEncodeError:
-        return orjson.dumps({**without, "parameters": None}).decode(), False
+        return orjson.dumps({**without, "parameters": None, "index": index}).decode(), False

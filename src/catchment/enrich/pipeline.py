@@ -16,10 +16,10 @@ import pyarrow.compute as pc
 
 from catchment import __version__
 from catchment.enrich import EnrichSettings
-from catchment.enrich.adapter import ADAPTER, Adapter, Unreadable
+from catchment.enrich.adapter import ADAPTER, Adapter, Part, Unreadable
 from catchment.enrich.chain import ROW, SCHEMA_VIOLATIONS, Chain, Faults, check_order, open_link
 from catchment.enrich.enrichment import HEADERS, PARAMETERS, SOURCE, Columns, Enrichment, column
-from catchment.enrich.failure import Failures, stable_id
+from catchment.enrich.failure import IS_READ, PLACE, SENT, Failures, stable_id
 from catchment.enrich.parameters import EVENTS, convert_parameters
 from catchment.enrich.self_describing import SelfDescribing
 from catchment.event import ATOMIC, STRING, TIMESTAMP
@@ -88,20 +88,31 @@ class Pipeline:
         return Enriched(events.select([*names, OFFSET]), failed, events.num_rows + failed.num_rows)
 
     def _part(self, rows: list[dict[str, Any]], failures: Failures) -> list[_Raw]:
-        raws = []
+        raws: list[_Raw] = []
         for number, row in enumerate(rows):
             try:
-                parts = self._adapter(row).part(row, self._resolver)
+                parts = self._parts(row)
             except Unreadable as error:
                 failures.add_payload(row, error.kind, error.faults)
                 continue
-            for index, part in enumerate(parts):
+            for index, part in parts:
                 if part.unreadable is not None:
                     kind, faults = part.unreadable.kind, part.unreadable.faults
-                    failures.add_event(row, index, kind, faults, part.parameters)
+                    failures.add_event(row, index, kind, faults, part.parameters, is_read=False)
                 else:
                     raws.append(_Raw(number, index, part.parameters))
         return raws
+
+    def _parts(self, row: dict[str, Any]) -> list[tuple[int, Part]]:
+        """Part a payload; one that is replayed stands for that of its events alone that failed."""
+        place = row.get(PLACE)
+        if row.get(SENT) is None:
+            parts = enumerate(self._adapter(row).part(row, self._resolver))
+            return [(index, part) for index, part in parts if place in (None, index)]
+        sent, place = orjson.loads(row[SENT]), place or 0
+        if row[IS_READ]:
+            return [(place, Part(sent))]
+        return [(place, self._adapter(row).part_again(sent, place, row, self._resolver))]
 
     def _adapter(self, payload: dict[str, Any]) -> Adapter:
         for header in payload["headers"] or ():

@@ -11,12 +11,13 @@ from catchment.project.campaigns import CampaignVerbs
 from catchment.project.events import EventVerbs
 from catchment.project.models import ModelVerbs
 from catchment.project.predictions import PredictVerbs
+from catchment.project.replay import ReplayVerbs
 from catchment.project.storage import LakeVerbs
 from catchment.project.syncs import SyncVerbs
 from catchment.settings import FILE_NAME, find_project, load_settings
 
 
-class Project(EventVerbs, LakeVerbs, CampaignVerbs, ModelVerbs, PredictVerbs, AudienceVerbs, SyncVerbs):
+class Project(EventVerbs, ReplayVerbs, LakeVerbs, CampaignVerbs, ModelVerbs, PredictVerbs, AudienceVerbs, SyncVerbs):
     """One project: its settings, its lake, and one short method per verb."""
 
     @classmethod

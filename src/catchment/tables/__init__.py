@@ -6,7 +6,7 @@ lake: it is what a log hands to enrichment.
 
 from catchment.tables.audiences import AUDIENCE_MEMBERS, AUDIENCE_RUNS
 from catchment.tables.campaigns import AD_SPEND, CAMPAIGN_PERFORMANCE, CRM_LEADS
-from catchment.tables.events import BATCHES, EVENTS, FAILED_EVENTS, OFFSET, PAYLOADS, RUNS
+from catchment.tables.events import BATCHES, EVENTS, FAILED_EVENTS, OFFSET, PAYLOADS, REPLAYS, RUNS
 from catchment.tables.predictions import PROPENSITY_SCORES
 from catchment.tables.syncs import SYNC_ROWS, SYNC_RUNS, SYNC_STATE
 from catchment.tables.table import Table
@@ -17,6 +17,7 @@ TABLES: dict[str, Table] = {
         EVENTS,
         FAILED_EVENTS,
         BATCHES,
+        REPLAYS,
         RUNS,
         PROPENSITY_SCORES,
         AUDIENCE_MEMBERS,
@@ -43,6 +44,7 @@ __all__ = [
     "OFFSET",
     "PAYLOADS",
     "PROPENSITY_SCORES",
+    "REPLAYS",
     "RUNS",
     "SYNC_ROWS",
     "SYNC_RUNS",

@@ -63,6 +63,23 @@ FAILED_EVENTS = Table(
         original=STRING,
         payload=pa.binary(),
         replayed_tstamp=TIMESTAMP,
+        ancestor_id=STRING,
+    ),
+)
+
+REPLAYS = Table(
+    "replays",
+    "lake",
+    ("replay_id", "position"),
+    "one failed event that a replay sends through enrichment again; the replay may still be going on",
+    columns(
+        replay_id=STRING,
+        number=LONG,
+        position=LONG,
+        failed_id=STRING,
+        failed_tstamp=TIMESTAMP,
+        requested_at=TIMESTAMP,
+        repair=STRING,
     ),
 )
 

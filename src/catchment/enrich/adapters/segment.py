@@ -159,6 +159,9 @@ class Segment(Adapter):
         messages = list(_unpack(content)) if call == "batch" else [{**content, "type": call}]
         return [self._part(index, message, payload, resolver) for index, message in enumerate(messages)]
 
+    def part_again(self, kept: dict[str, Any], index: int, payload: dict[str, Any], resolver: Resolver) -> Part:
+        return self._part(index, kept, payload, resolver)
+
     def _part(self, index: int, message: Any, payload: dict[str, Any], resolver: Resolver) -> Part:
         """Turn one call into tracker parameters, or say why it is none, so that its neighbours do not fail with it."""
         try:

@@ -75,6 +75,9 @@ class SendGrid(Adapter):
             raise refuse("empty", "The body is no list of events.")
         return [_read(item) for item in content]
 
+    def part_again(self, kept: dict[str, Any], index: int, payload: dict[str, Any], resolver: Resolver) -> Part:
+        return _read(kept)
+
 
 def _read(item: Any) -> Part:
     try:

@@ -64,6 +64,9 @@ class Snowplow(Adapter):
             return [Part({**item, **query}) for item in items]
         return [_judge(item, query, key, resolver) for item in items]
 
+    def part_again(self, kept: dict[str, Any], index: int, payload: dict[str, Any], resolver: Resolver) -> Part:
+        return _judge(kept, read_query(payload), NEWEST, resolver)
+
 
 def _judge(item: Any, query: dict[str, str], key: SchemaKey, resolver: Resolver) -> Part:
     """Judge one event of a batch that is not all valid, so that its neighbours do not fail with it."""

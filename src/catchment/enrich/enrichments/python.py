@@ -1,8 +1,5 @@
 """Run a function of yours over each batch."""
 
-import importlib.util
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +7,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from catchment.enrich.enrichment import DROP, Columns, Enrichment, Step
-from catchment.errors import SettingsError
+from catchment.enrich.function import load_function
 from catchment.event import ATOMIC, STRING
 
 DROPPED = "dropped_event"
@@ -30,26 +27,9 @@ class Python(Enrichment):
     )
 
     def open(self, project_folder: Path) -> Step:
-        function = _load(project_folder, *self.function.split(":"))
+        module, name = self.function.split(":")
+        function = load_function(project_folder, module, name, "python enrichment", "events")
         return lambda events: _read(function(events))
-
-
-def _load(folder: Path, module_name: str, function_name: str) -> Callable[[pa.Table], Any]:
-    path = folder / (module_name.replace(".", "/") + ".py")
-    name = f"catchment_project_functions.{module_name}"
-    spec = importlib.util.spec_from_file_location(name, path) if path.is_file() else None
-    if spec is None or spec.loader is None:
-        raise SettingsError(f"The python enrichment finds no file {path}.", hint=f"Write it, with def {function_name}.")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-        function: Callable[[pa.Table], Any] = getattr(module, function_name)
-    except Exception as error:
-        raise SettingsError(
-            f"The python enrichment cannot use {path}: {error}.", hint=f"Mend it; it needs def {function_name}(events)."
-        ) from error
-    return function
 
 
 def _read(result: Any) -> Columns | pa.Table:
