@@ -12,7 +12,7 @@ demo: setup console
 	@mkdir -p demo
 	cd demo && ../$(BIN)/catchment demo $(DEMO)
 
-test: setup $(if $(wildcard console/package.json),console) $(INSTALLED) $(VENV)/.chromium
+test: setup $(if $(wildcard console/package.json),console) $(INSTALLED) $(VENV)/.chromium .broker/.installed
 	$(BIN)/python -m pytest $(TEST)
 
 check: setup
@@ -36,6 +36,9 @@ $(VENV)/.installed: requirements/runtime.txt requirements/dev.txt pyproject.toml
 $(VENV)/.chromium: bin/chromium | setup
 	sh bin/chromium
 	@touch $@
+
+.broker/.installed: tests/broker/pom.xml bin/broker
+	@sh bin/broker
 
 CONSOLE_SOURCES := $(shell find console -type f -not -path '*/node_modules/*' 2>/dev/null)
 
