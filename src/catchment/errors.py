@@ -5,6 +5,9 @@ CatchmentError
 │   ├── ProjectNotFound      whoever chose the folder
 │   └── PluginError          whoever wrote or named a plugin
 ├── DefinitionError          whoever wrote an audience, sync, prediction or schema file
+├── GuardError               whoever runs the sync: the plan is larger than its guard allows
+├── StalePlan                whoever made the plan: it is not true any more
+├── SyncBusy                 whoever else runs the same sync
 ├── CredentialsError         whoever holds the key
 ├── LakeError                whoever runs the storage
 ├── ModelError               whoever trains models
@@ -37,6 +40,18 @@ class PluginError(SettingsError):
 
 class DefinitionError(CatchmentError):
     """An audience, sync, prediction or schema file is wrong: the message names file and place."""
+
+
+class GuardError(CatchmentError):
+    """A plan would take out or change more than its sync allows unasked."""
+
+
+class SyncBusy(CatchmentError):
+    """A sync is being run already."""
+
+
+class StalePlan(CatchmentError):
+    """A plan cannot be done as it was made, because what it was made from has changed."""
 
 
 class CredentialsError(CatchmentError):

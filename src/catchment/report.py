@@ -77,6 +77,29 @@ def to_rows(report: Any) -> list[dict[str, Any]]:
     return [{name: value for name, value in fields.items() if value not in (None, "")}]
 
 
+def show_plan(plan: Any) -> None:
+    """Print what a sync would do: counts, fields, and examples of each kind."""
+    counts = ("added", "changed", "removed", "unchanged", "skipped", "held", "waiting", "doubtful")
+    show(f"Plan of {plan.sync} to {plan.destination}", {name: getattr(plan, name) for name in counts})
+    for heading, counted in (("Fields that change", plan.changed_fields), ("Left out, because", plan.left_out)):
+        if counted:
+            show(heading, counted)
+    for kind in ("added", "changed", "removed", "left_out"):
+        examples = getattr(plan, f"examples_{kind}")
+        if examples:
+            show(f"{kind.replace('_', ' ').capitalize()}, for example", [_flat(one) for one in examples])
+    if plan.needs_confirmation:
+        console.print(f"[yellow bold]needs --confirm[/] {plan.needs_confirmation}", soft_wrap=True)
+    console.print(f"`catchment sync apply {plan.sync}` does exactly this (plan {plan.plan_id}).", soft_wrap=True)
+
+
+def _flat(example: dict[str, Any]) -> dict[str, Any]:
+    fields = example.get("fields", {})
+    told = {name: f"{change['old']} -> {change['new']}" for name, change in fields.items()}
+    return {**{name: value for name, value in example.items() if name not in ("fields", "sent")}, **told,
+            **example.get("sent", {})}  # fmt: skip
+
+
 def _format(value: Any) -> str:
     match value:
         case None:

@@ -15,6 +15,7 @@ import pytest
 from catchment.activate import ActivateSettings
 from catchment.activate.definition import Sync, parse_sync
 from catchment.activate.destination import Destination, open_destination
+from catchment.activate.planning import Ground, Wishes
 from catchment.activate.sync import SyncReport, run_sync
 from catchment.lake.delta_views import load_delta, view_tables
 from catchment.lake.lake import Lake
@@ -140,10 +141,14 @@ class World:
         """Run the sync of one vendor, an hour after the last."""
         return self.carry(sync or self.sync(vendor), self.destination(vendor, **changes))
 
-    def carry(self, sync: Sync, destination: Destination) -> SyncReport:
+    def carry(self, sync: Sync, destination: Destination, wishes: Wishes | None = None) -> SyncReport:
         """Run a sync, an hour after the last."""
         self.now += timedelta(hours=1)
-        return run_sync(sync, destination, SESSION().attach(self.lake), self.lake, self.now, sleep=self.slept.append)
+        return run_sync(sync, destination, self.ground(), wishes)
+
+    def ground(self) -> Ground:
+        """Give what a run stands on, now."""
+        return Ground(SESSION().attach(self.lake), self.lake, self.now, sleep=self.slept.append)
 
     def requests(self, vendor: str) -> int:
         """Say how many requests the vendor has had."""

@@ -4,7 +4,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catchment.activate.diff import REMOVED, Plan, make_plan
+from catchment.activate.diff import REMOVED, Plan, Rules, make_plan
 
 KEYS = st.sampled_from([f"p{number}" for number in range(6)])
 VALUES = st.sampled_from(["a", "b"])
@@ -13,6 +13,7 @@ STATE = dict.fromkeys(("row_key", "payload", "fingerprint", "identity", "tried_f
     "last_status": pl.String,
     "reason": pl.String,
     "attempts": pl.Int32,
+    "next_attempt_at": pl.Datetime("us", "UTC"),
 }
 
 
@@ -35,6 +36,7 @@ def state_rows(held: dict[str, tuple[str | None, str, str]]) -> pl.DataFrame:
             "last_status": status,
             "reason": None,
             "attempts": 0,
+            "next_attempt_at": None,
         }
         for key, (value, tried, status) in held.items()
     ]
@@ -43,7 +45,7 @@ def state_rows(held: dict[str, tuple[str | None, str, str]]) -> pl.DataFrame:
 
 def plan_for(wanted: dict[str, str], held: dict[str, tuple[str | None, str, str]], *, is_mirror: bool = True) -> Plan:
     nobody = pl.DataFrame(schema={"row_key": pl.String, "reason": pl.String})
-    return make_plan(wanted_rows(wanted), nobody, state_rows(held), is_mirror=is_mirror)
+    return make_plan(wanted_rows(wanted), nobody, state_rows(held), Rules(mode="mirror" if is_mirror else "upsert"))
 
 
 WANTED = st.dictionaries(KEYS, VALUES)

@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from catchment.activate.planning import Ground
 from catchment.activate.sync import run_sync
 from catchment.errors import CredentialsError, DefinitionError, LakeError
 from catchment.plugin import build_plugin
@@ -45,7 +46,7 @@ def test_the_project_s_own_engine_reads_what_is_sent(world: World, people: Any) 
     world.settle(people(3))
     engine = build_plugin("lake/engines", {"type": "duckdb"}, place="lake.engine")
     with engine.attach(world.lake) as session:
-        report = run_sync(world.sync("braze"), world.destination("braze"), session, world.lake, NOW)
+        report = run_sync(world.sync("braze"), world.destination("braze"), Ground(session, world.lake, NOW))
     assert report.sent == 3
 
 

@@ -1,150 +1,214 @@
-"""What was sent and what came of it, in the lake: a receipt per row, and what the destination holds now.
+"""What is about to be sent, and what came of it: intents before, outcomes after, and a receipt for each row.
 
-Both are appended as soon as a batch is answered, so a run that is killed knows next time what it had done.
+Both are in the lake before anything else is sent, so a run that is killed leaves nothing in doubt but what stands there
+as `sending`.
 """
 
-from datetime import datetime
-from typing import Any
+import re
+import threading
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
 import orjson
 import polars as pl
 import pyarrow as pa
 
+from catchment.activate.batch import Job, Operation, Outcome
 from catchment.activate.definition import Sync
-from catchment.activate.destination import Destination, Operation, Outcome
 from catchment.activate.diff import REMOVED
-from catchment.activate.render import hash_text
+from catchment.activate.state import State
 from catchment.lake.lake import Lake
-from catchment.tables import SYNC_ROWS, SYNC_STATE
+from catchment.tables import SYNC_ROWS
 
 PERSONAL = {"email", "first_name", "last_name", "name", "phone", "address", "ip_address"}
 """Columns whose values a receipt does not repeat."""
+HASHED = re.compile(r"[0-9a-f]{64}")
 MASK = "***"
+FIRST_WAIT = timedelta(minutes=1)
+LONGEST_WAIT = timedelta(hours=12)
 
 Row = dict[str, Any]
 
 
-class Ledger:
-    """The books of one run of one sync."""
+class Sent(NamedTuple):
+    """One row as it went: what the plan says of it, the body that was sent, and of which batch."""
 
-    def __init__(self, sync: Sync, destination: Destination, lake: Lake, run_id: str, now: datetime) -> None:
+    row: Row
+    body: Row
+    operation: Operation
+    batch_id: str
+    is_removal: bool
+
+
+class Ledger:
+    """The books of one run of one sync; safe to write from several threads."""
+
+    def __init__(self, sync: Sync, state: State, lake: Lake, run_id: str, now: datetime) -> None:
+        self.state = state
         self.sync = sync
         self.lake = lake
         self.run_id = run_id
         self.now = now
+        self.lock = threading.RLock()
         self.masked = {
             name
             for name, source in sync.sources().items()
             if any(column.split(".")[-1] in PERSONAL for column in source.columns())
         }
-        self.scope = _scope(sync, destination)
-        self.sequence = 0
-        self.is_changed = False
 
-    def read_state(self) -> pl.DataFrame:
-        """Give what is known of each row at this destination and target; what another one was told does not count."""
-        state = self._newest()
-        self.sequence = int(state["sequence"].max() or 0)  # type: ignore[arg-type]
-        return state.filter(pl.col("scope") == self.scope)
+    def intend(self, sent: Sequence[Sent]) -> None:
+        """Write down what is about to be sent."""
+        self._append_state([{**_may_be(one), "last_status": "sending"} for one in sent])
 
-    def record(self, rows: list[Row], operation: Operation, outcomes: list[Outcome]) -> None:
-        """Write down the answer of the destination, before anything else is sent."""
-        pairs = list(zip(rows, outcomes, strict=True))
-        self._append_receipts([self._receipt(row, operation, outcome) for row, outcome in pairs])
-        after = _after_upsert if operation == "upsert" else _after_removal
-        self._append_state([{**row, **after(row, outcome, self.now)} for row, outcome in pairs])
+    def remember(self, sent: Sequence[Sent], job: Job) -> None:
+        """Write down which job will say what became of rows, before it is asked."""
+        told = orjson.dumps({"id": job.id, "facts": job.facts}).decode()
+        self._append_state([{**_may_be(one), "last_status": "pending", "job": told} for one in sent])
 
-    def record_untried(self, rows: list[Row], operation: Operation, outcome: Outcome) -> None:
+    def record(self, sent: Sequence[Sent], outcomes: Sequence[Outcome]) -> None:
+        """Write down the answers of the destination."""
+        pairs = list(zip(sent, outcomes, strict=True))
+        self._append_receipts([self._receipt(one, outcome) for one, outcome in pairs])
+        self._append_state([self._after(one, outcome) for one, outcome in pairs])
+
+    def record_untried(self, sent: Sequence[Sent], outcome: Outcome) -> None:
         """Give receipts to rows that were not sent after all; what the destination holds is as it was."""
-        self._append_receipts([self._receipt({**row, "attempts": -1}, operation, outcome) for row in rows])
+        self._append_receipts([{**self._receipt(one, outcome), "attempts": 0} for one in sent])
 
     def record_skips(self, skips: pl.DataFrame) -> None:
         """Write down why rows cannot be sent, once for each reason."""
-        rows = skips.to_dicts()
-        self._append_receipts([{**row, "operation": "upsert", "status": "skipped", "attempts": 0} for row in rows])
-        self._append_state([{**row, "last_status": "skipped", "attempts": 0} for row in rows])
+        receipts = skips.select("row_key", "reason").to_dicts()
+        self._append_receipts([{**row, "operation": "upsert", "status": "skipped", "attempts": 0} for row in receipts])
+        self._append_frame(skips.with_columns(pl.lit("skipped").alias("last_status"), pl.lit(0).alias("attempts")))
 
     def record_handed_over(self, leavers: pl.DataFrame) -> None:
-        """Forget leavers whose identifier another member has: there is nothing to take out."""
-        reason = "another row has the same identifier"
+        """Forget leavers of whom there is nothing to take out."""
+        reason = "replaced by the snapshot" if self.sync.mode == "snapshot" else "another row has the same identifier"
         rows = [{"row_key": key, "reason": reason} for key in leavers["row_key"].to_list()]
         self._append_receipts([{**row, "operation": "remove", "status": "skipped", "attempts": 0} for row in rows])
         self._append_state([{**row, "last_status": REMOVED, "attempts": 0} for row in rows])
 
-    def close(self) -> None:
-        """Leave one row of state for each key."""
-        if self.is_changed:
-            state = self._newest().select(SYNC_STATE.schema.names).to_arrow().cast(SYNC_STATE.schema)
-            self.lake.overwrite(SYNC_STATE.name, state, where=f"sync = '{self.sync.name}'")
+    def record_settled(self, rows: pl.DataFrame) -> None:
+        """Note that changed sources came to the payload that the destination holds: they are not looked at again."""
+        known = rows.select(
+            "row_key",
+            "payload",
+            "fingerprint",
+            "identity",
+            "source_hash",
+            pl.col("fingerprint").alias("tried_fingerprint"),
+            pl.lit("sent").alias("last_status"),
+            pl.lit(0).alias("attempts"),
+        )
+        self._append_frame(known)
 
-    def _newest(self) -> pl.DataFrame:
-        state = self.lake.read(SYNC_STATE.name, filters=[("sync", "=", self.sync.name)]).cast(SYNC_STATE.schema)
-        frame = pl.DataFrame(pl.from_arrow(state))
-        return frame.sort("sequence").unique("row_key", keep="last", maintain_order=True)
+    def mask(self, payload: Row) -> Row:
+        """Give a payload without what a receipt does not repeat."""
+        return {name: self._masked(name, value) for name, value in payload.items()}
 
-    def _receipt(self, row: Row, operation: Operation, outcome: Outcome) -> Row:
-        payload = row["payload"] if operation == "upsert" else row["held_payload"]
+    def _masked(self, name: str, value: Any) -> Any:
+        if value is None or value == "":
+            return value
+        is_hash = isinstance(value, str) and HASHED.fullmatch(value) is not None
+        return MASK if name in self.masked or is_hash else value
+
+    def _receipt(self, one: Sent, outcome: Outcome) -> Row:
         return {
-            "row_key": row["row_key"],
-            "operation": operation,
+            "row_key": one.row["row_key"],
+            "operation": one.operation,
             "status": outcome.status,
             "code": outcome.code,
             "reason": outcome.reason,
             "field": outcome.field,
-            "payload": self._mask(payload),
-            "fingerprint": row["fingerprint"] if operation == "upsert" else row["held_fingerprint"],
-            "attempts": (row["attempts"] or 0) + 1,
+            "payload": orjson.dumps(self.mask(one.body)).decode(),
+            "fingerprint": one.row["held_fingerprint"] if one.is_removal else one.row["fingerprint"],
+            "batch_id": one.batch_id,
+            "attempts": _attempt(one.row),
             "sent_at": self.now,
         }
 
-    def _mask(self, payload: str) -> str:
-        fields = orjson.loads(payload)
-        hidden = {name: MASK for name in self.masked & fields.keys() if fields[name] is not None}
-        return orjson.dumps({**fields, **hidden}).decode()
+    def _after(self, one: Sent, outcome: Outcome) -> Row:
+        row, attempt = one.row, _attempt(one.row)
+        after = {**_trying(one), "tried_payload": None, "last_status": outcome.status, "reason": outcome.reason}
+        if outcome.status == "sent" and one.is_removal:
+            return {**after, "last_status": REMOVED, "attempts": 0, "sent_at": self.now}
+        if outcome.status == "sent":
+            accepted = {name: row[name] for name in ("payload", "fingerprint", "identity")}
+            return {**after, **accepted, "attempts": 0, "sent_at": self.now}
+        if outcome.status == "rejected":
+            return {**after, **_held(row), "attempts": attempt}
+        wait = min(FIRST_WAIT * 2 ** min(attempt - 1, 20), LONGEST_WAIT)
+        return {
+            **_may_be(one),
+            "last_status": outcome.status,
+            "reason": outcome.reason,
+            "next_attempt_at": self.now + wait,
+        }
 
     def _append_receipts(self, rows: list[Row]) -> None:
-        marks = {"run_id": self.run_id, "sync": self.sync.name}
-        self._append(SYNC_ROWS.name, [{**row, **marks} for row in rows], SYNC_ROWS.schema)
+        if not rows:
+            return
+        marked = [{**row, "run_id": self.run_id, "sync": self.sync.name} for row in rows]
+        with self.lock:
+            self.lake.append(SYNC_ROWS.name, pa.Table.from_pylist(marked, SYNC_ROWS.schema))
 
     def _append_state(self, rows: list[Row]) -> None:
-        self.sequence += 1
-        marks = {"sync": self.sync.name, "scope": self.scope, "sequence": self.sequence, "next_attempt_at": None}
-        self._append(SYNC_STATE.name, [{**row, **marks} for row in rows], SYNC_STATE.schema)
-        self.is_changed = self.is_changed or bool(rows)
-
-    def _append(self, table: str, rows: list[Row], schema: pa.Schema) -> None:
         if rows:
-            self.lake.append(table, pa.Table.from_pylist(rows, schema))
+            self._append_frame(pl.DataFrame(rows, schema_overrides=STATE_TYPES, infer_schema_length=None))
+
+    def _append_frame(self, rows: pl.DataFrame) -> None:
+        with self.lock:
+            self.state.append(rows)
 
 
-def _scope(sync: Sync, destination: Destination) -> str:
-    place = {"kind": destination.title, "url": destination.address, "target": sync.target}
-    return hash_text(orjson.dumps(place, option=orjson.OPT_SORT_KEYS).decode())
+STATE_TYPES: dict[str, Any] = {
+    **dict.fromkeys(("identity", "fingerprint", "payload", "tried_payload", "tried_fingerprint", "reason"), pl.String),
+    "source_hash": pl.Int64,
+    "next_attempt_at": pl.Datetime("us", "UTC"),
+    "sent_at": pl.Datetime("us", "UTC"),
+}
 
 
-def _after_upsert(row: Row, outcome: Outcome, now: datetime) -> Row:
-    tried = {"tried_fingerprint": row["fingerprint"], "last_status": outcome.status, "reason": outcome.reason}
-    accepted = {"fingerprint": row["fingerprint"], "identity": row["identity"]}
-    before = {"fingerprint": row["held_fingerprint"], "identity": row["held_identity"]}
-    attempts = (row["attempts"] or 0) + 1
-    if outcome.status == "sent":
-        return {**tried, **accepted, "payload": row["payload"], "attempts": 0, "sent_at": now}
-    if outcome.status == "rejected":
-        return {**tried, **before, "payload": row["held_payload"], "attempts": attempts, "sent_at": None}
-    may_hold = _merge(row["held_payload"], row["payload"])
-    return {**tried, **before, "identity": row["identity"], "payload": may_hold, "attempts": attempts, "sent_at": None}
+def as_text(body: Row) -> str:
+    """Give a payload as text."""
+    return orjson.dumps(body).decode()
 
 
-def _after_removal(row: Row, outcome: Outcome, now: datetime) -> Row:
-    tried = {"tried_fingerprint": REMOVED, "last_status": outcome.status, "reason": outcome.reason}
-    if outcome.status == "sent":
-        nothing = {"fingerprint": None, "identity": None, "payload": None}
-        return {**tried, **nothing, "last_status": REMOVED, "attempts": 0, "sent_at": now}
-    held = {"fingerprint": row["held_fingerprint"], "identity": row["held_identity"], "payload": row["held_payload"]}
-    return {**tried, **held, "attempts": (row["attempts"] or 0) + 1, "sent_at": None}
+def _held(row: Row) -> Row:
+    return {
+        "identity": row["held_identity"],
+        "fingerprint": row["held_fingerprint"],
+        "payload": row["held_payload"],
+        "source_hash": row.get("source_hash"),
+    }
 
 
-def _merge(held: str | None, tried: str) -> str:
+def _trying(one: Sent) -> Row:
+    return {
+        "row_key": one.row["row_key"],
+        "operation": one.operation,
+        "tried_fingerprint": REMOVED if one.is_removal else one.row["fingerprint"],
+        "tried_payload": as_text(one.body),
+        "batch_id": one.batch_id,
+        "source_hash": one.row.get("source_hash"),
+    }
+
+
+def _may_be(one: Sent) -> Row:
+    """Give the state of a row that is on its way: what the destination had, and what it may have by now."""
+    may_be = {**_held(one.row), **_trying(one), "attempts": _attempt(one.row)}
+    if one.is_removal:
+        return may_be
+    payload = _may_hold(one.row["held_payload"], one.row["payload"])
+    return {**may_be, "identity": one.row["identity"], "payload": payload}
+
+
+def _attempt(row: Row) -> int:
+    return int(row["attempts"] or 0) + 1
+
+
+def _may_hold(held: str | None, tried: str) -> str:
     """Give all that the destination may hold after a request that nobody answered."""
     if held is None:
         return tried

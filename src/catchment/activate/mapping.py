@@ -1,10 +1,8 @@
 """Which rows a sync is about, read from the lake with the columns that its payloads are made of."""
 
-import polars as pl
+import pyarrow as pa
 
 from catchment.activate.definition import Sync, near
-from catchment.activate.destination import Destination
-from catchment.activate.render import ROW_KEY, Rows, render_rows
 from catchment.errors import DefinitionError, LakeError
 from catchment.lake.engine import Session
 from catchment.lake.lake import Lake
@@ -14,14 +12,17 @@ HOLDOUT = "holdout"
 """The arm of an audience that no destination hears of."""
 
 
-def read_rows(sync: Sync, destination: Destination, session: Session, lake: Lake) -> Rows:
-    """Read the rows that a sync wants the destination to hold, and those that it cannot be told of."""
+def read_sources(sync: Sync, session: Session, lake: Lake) -> pa.RecordBatchReader:
+    """Stream the key of each row that a sync is about, and the columns that its payload is made of, in order."""
     query, parameters = _query(sync, session, lake)
-    reader = session.query(query, parameters)
-    rows = pl.DataFrame(pl.from_arrow(reader.read_all()))
-    rows = rows.rename(dict(zip(rows.columns, [ROW_KEY, *sync.columns()], strict=True)))
-    _require_unique(sync, rows)
-    return render_rows(rows, sync, destination)
+    return session.query(query, parameters)
+
+
+def source_tables(sync: Sync) -> list[str]:
+    """Name the tables that a sync reads."""
+    has_scores = any("." in column for column in sync.columns())
+    audience = [AUDIENCE_MEMBERS.name] if sync.audience is not None else []
+    return [sync.model, *audience, *([PROPENSITY_SCORES.name] if has_scores else [])]
 
 
 def _query(sync: Sync, session: Session, lake: Lake) -> tuple[str, dict[str, str]]:
@@ -113,13 +114,3 @@ def _require_audience(sync: Sync, session: Session, lake: Lake) -> None:
 
 def _distinct(column: str, table: str, session: Session) -> set[str]:
     return set(session.query(f"select distinct {column} from {table}").read_all()[column].to_pylist())
-
-
-def _require_unique(sync: Sync, rows: pl.DataFrame) -> None:
-    nulls = rows[ROW_KEY].null_count()
-    twice = rows.height - rows[ROW_KEY].n_unique()
-    if nulls or twice:
-        raise DefinitionError(
-            f"{sync.file}: key: {sync.key} of {sync.model} is no key: {nulls} rows have none, {twice} have another's.",
-            hint="Name a column that is unique in that table.",
-        )

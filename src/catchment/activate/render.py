@@ -24,6 +24,11 @@ TYPES: dict[str, Any] = {
 TRUE, FALSE = ("true", "yes", "y", "1", "t"), ("false", "no", "n", "0", "f")
 
 
+TWIN = "another row has the same identifier"
+HASHES = ("row_hash", "source_hash")
+"""Columns that go along with a row and are no part of its payload."""
+
+
 class Rows(NamedTuple):
     """`wanted`: row_key, payload, fingerprint, identity. `left_out`: row_key, reason. Together, every row."""
 
@@ -36,7 +41,8 @@ def render_rows(rows: pl.DataFrame, sync: Sync, destination: Destination) -> Row
     named, faults = _name(rows, sync)
     shaped = destination.shape(_plain(named), sync)
     reason = pl.Series(LEFT_OUT, faults, dtype=pl.String)
-    shaped = shaped.with_columns(pl.coalesce(reason, pl.col(LEFT_OUT).cast(pl.String)).alias(LEFT_OUT))
+    along = [rows[name] for name in HASHES if name in rows.columns]
+    shaped = shaped.with_columns(*along, pl.coalesce(reason, pl.col(LEFT_OUT).cast(pl.String)).alias(LEFT_OUT))
     return _payloads(shaped, destination.identity(sync))
 
 
@@ -153,21 +159,24 @@ def _plain(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _payloads(shaped: pl.DataFrame, identity: list[str]) -> Rows:
-    payload = [name for name in shaped.columns if name not in (ROW_KEY, LEFT_OUT)]
+    payload = [name for name in shaped.columns if name not in (ROW_KEY, LEFT_OUT, *HASHES)]
+    along = [name for name in HASHES if name in shaped.columns]
     rows = shaped.select(
         pl.col(ROW_KEY).alias("row_key"),
         _json(payload).alias("payload"),
         _json([name for name in payload if name in identity]).alias("identity"),
         pl.col(LEFT_OUT).cast(pl.String).alias("reason"),
+        *along,
     ).sort("row_key")
     sendable = rows.filter(pl.col("reason").is_null())
     is_twin = ~pl.col("identity").is_first_distinct()
-    twins = sendable.filter(is_twin).with_columns(pl.lit("another row has the same identifier").alias("reason"))
+    twins = sendable.filter(is_twin).with_columns(pl.lit(TWIN).alias("reason"))
     wanted = sendable.filter(~is_twin).with_columns(
         _hashes("payload").alias("fingerprint"), _hashes("identity").alias("identity")
     )
     left_out = pl.concat([rows.filter(pl.col("reason").is_not_null()), twins])
-    return Rows(wanted.select("row_key", "payload", "fingerprint", "identity"), left_out.select("row_key", "reason"))
+    kept = ["row_key", "payload", "fingerprint", "identity", *along]
+    return Rows(wanted.select(kept), left_out.select("row_key", "reason", *along))
 
 
 def _json(columns: list[str]) -> pl.Expr:

@@ -1,38 +1,36 @@
-"""One run of one sync: read, compare, send only what differs, and write down every answer."""
+"""One run of one sync: plan what differs, then do exactly that, and write down every answer."""
 
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import orjson
-import polars as pl
 import pyarrow as pa
 
-from catchment.activate.batch import Batch, Job, Operation, Outcome
-from catchment.activate.caller import Caller, open_caller
+from catchment.activate.caller import open_caller
 from catchment.activate.definition import Sync
-from catchment.activate.deliver import send_in_halves
+from catchment.activate.delivery import Delivery
 from catchment.activate.destination import Destination
-from catchment.activate.diff import Plan, make_plan
 from catchment.activate.ledger import Ledger
-from catchment.activate.mapping import read_rows
-from catchment.lake.engine import Session
-from catchment.lake.lake import Lake
+from catchment.activate.pace import Budgets
+from catchment.activate.planning import Ground, Planned, Wishes, guard, plan_sync, require_same
+from catchment.activate.state import State
+from catchment.errors import GuardError
 from catchment.tables import SYNC_RUNS
 
-SILENT_BATCHES = 3
-"""After so many batches in a row without an answer, the rest waits for the next run."""
-
-Row = dict[str, Any]
+PLANNED = ("added", "changed", "removed")
+COUNTED = ("sent", "rejected", "retry", "unknown")
 
 
 @dataclass(frozen=True)
 class SyncReport:
-    """One row of `sync_runs`; `skipped` rows lack an identifier, `held` ones were refused and have not changed."""
+    """One row of `sync_runs`.
+
+    `skipped` rows lack an identifier, `held` ones were refused and have not changed, `waiting` ones wait for the
+    time of their next attempt or for a job, `pending` ones are in the hands of a job that goes on after the run.
+    """
 
     run_id: str
     sync: str
@@ -47,122 +45,87 @@ class SyncReport:
     unchanged: int = 0
     skipped: int = 0
     held: int = 0
+    waiting: int = 0
     sent: int = 0
     rejected: int = 0
     retry: int = 0
     unknown: int = 0
+    pending: int = 0
     error: str = ""
+    versions: str = "{}"
 
 
-def run_sync(
-    sync: Sync,
-    destination: Destination,
-    session: Session,
-    lake: Lake,
-    now: datetime,
-    sleep: Callable[[float], None] = time.sleep,
-) -> SyncReport:
+def run_sync(sync: Sync, destination: Destination, ground: Ground, wishes: Wishes | None = None) -> SyncReport:
     """Bring the destination level with what the sync wants there; without a difference, no request is made.
 
-    May be killed at any moment and run again: what was answered is known, and all else is sent.
+    May be killed at any moment and run again. Raises GuardError, before anything is sent, where the plan goes beyond
+    what the sync's guard allows unasked, and StalePlan where it is not the plan that was to be done.
     """
+    wishes = wishes or Wishes()
     began = time.monotonic()
     run_id = str(uuid.uuid4())
     counts: Counter[str] = Counter()
-    status, error = "failed", ""
+    status, error, versions = "failed", "", "{}"
     try:
         destination.accept(sync)
-        ledger = Ledger(sync, destination, lake, run_id, now)
-        rows = read_rows(sync, destination, session, lake)
-        plan = make_plan(rows.wanted, rows.left_out, ledger.read_state(), is_mirror=sync.mode == "mirror")
-        counts.update(_planned(plan))
-        ledger.record_skips(plan.skips)
-        ledger.record_handed_over(plan.handed_over)
-        if plan.removals.height or plan.upserts.height:
-            with open_caller(sleep) as caller:
-                _Delivery(sync, destination, ledger, caller, counts).carry_out(plan)
-        ledger.close()
-        status = "incomplete" if counts["rejected"] + counts["retry"] + counts["unknown"] else "ok"
+        state = State(ground.lake, sync, destination)
+        ledger = Ledger(sync, state, ground.lake, run_id, ground.now)
+        with open_caller(
+            ground.sleep,
+            budget=(ground.budgets or Budgets()).of(destination.credential, destination.pace),
+            told=destination.wait_s,
+        ) as caller:
+            delivery = Delivery(sync, destination, ledger, caller, time.monotonic)
+            delivery.recover(state.doubts())
+            planned = plan_sync(sync, destination, ground, state, wishes)
+            counts.update(planned.plan.counts())
+            versions = orjson.dumps(planned.versions).decode()
+            _require_leave(sync, planned, wishes, ground)
+            _carry_out(planned, ledger, delivery)
+        counts.update({name: delivery.counts[name] for name in COUNTED})
+        counts["pending"] = sum(counts[name] for name in PLANNED) - sum(counts[name] for name in COUNTED)
+        status = _status(counts)
     except BaseException as raised:
         error = f"{type(raised).__name__}: {raised}"
         raise
     finally:
+        destination.close()
         report = SyncReport(
             run_id=run_id,
             sync=sync.name,
             destination=sync.destination,
             audience=sync.audience,
-            started_at=now,
-            finished_at=now + timedelta(seconds=time.monotonic() - began),
+            started_at=ground.now,
+            finished_at=ground.now + timedelta(seconds=time.monotonic() - began),
             status=status,
             error=error,
+            versions=versions,
             **counts,
         )
-        lake.append(SYNC_RUNS.name, pa.Table.from_pylist([asdict(report)], SYNC_RUNS.schema))
+        ground.lake.append(SYNC_RUNS.name, pa.Table.from_pylist([asdict(report)], SYNC_RUNS.schema))
     return report
 
 
-class _Delivery:
-    """Batches on their way to one destination."""
-
-    def __init__(
-        self, sync: Sync, destination: Destination, ledger: Ledger, caller: Caller, counts: Counter[str]
-    ) -> None:
-        self.sync = sync
-        self.destination = destination
-        self.ledger = ledger
-        self.caller = caller
-        self.counts = counts
-        self.silent = 0
-
-    def carry_out(self, plan: Plan) -> None:
-        """Take out before putting in: of a row whose identifier changed, the old must be gone first."""
-        replaced = set(plan.upserts.join(plan.removals, on="row_key", how="semi")["row_key"])
-        kept: set[str] = set()
-        for row, outcome in self._deliver(plan.removals, "remove"):
-            key = row["row_key"]
-            if key in replaced and outcome.status == "sent":
-                continue  # it counts once, by what becomes of its new self
-            kept.add(key)
-            self.counts[outcome.status] += 1
-        upserts = plan.upserts.filter(~pl.col("row_key").is_in(kept & replaced))
-        for _, outcome in self._deliver(upserts, "upsert"):
-            self.counts[outcome.status] += 1
-
-    def _deliver(self, rows: pl.DataFrame, operation: Operation) -> Iterator[tuple[Row, Outcome]]:
-        for part in rows.iter_slices(self.destination.batch_limits.rows or rows.height):
-            batch = part.to_dicts()
-            if self.silent >= SILENT_BATCHES:
-                waits = Outcome("retry", "not_tried", f"{self.destination.title} did not answer what was sent before")
-                self.ledger.record_untried(batch, operation, waits)
-                outcomes = [waits] * len(batch)
-            else:
-                outcomes = self._send([_payload(row, operation) for row in batch], operation)
-                self.ledger.record(batch, operation, outcomes)
-            yield from zip(batch, outcomes, strict=True)
-
-    def _send(self, payloads: list[Row], operation: Operation) -> list[Outcome]:
-        batch = Batch(self.sync, operation, payloads)
-        outcomes: list[Outcome] = []
-        for part, done in send_in_halves(self.destination, batch, self.caller):
-            while isinstance(done, Job):
-                done = self.destination.poll(done, part, self.caller) or done
-            outcomes += done
-            is_silent = all(outcome.status in ("retry", "unknown") for outcome in done)
-            self.silent = self.silent + 1 if is_silent else 0
-        return outcomes
+def _status(counts: Counter[str]) -> str:
+    if counts["rejected"] + counts["retry"] + counts["unknown"]:
+        return "incomplete"
+    return "pending" if counts["pending"] + counts["waiting"] else "ok"
 
 
-def _planned(plan: Plan) -> dict[str, int]:
-    names = ("added", "changed", "removed", "unchanged", "skipped", "held")
-    return {name: getattr(plan, name) for name in names}
+def _require_leave(sync: Sync, planned: Planned, wishes: Wishes, ground: Ground) -> None:
+    if wishes.plan_id is not None:
+        require_same(sync, planned, wishes.plan_id, ground.lake)
+    refusal = guard(sync, planned)
+    if refusal and not wishes.is_confirmed:
+        hint = f"`catchment sync plan {sync.name}` shows whom; `catchment sync run {sync.name} --confirm` does it."
+        raise GuardError(refusal, hint=hint)
 
 
-def _payload(row: Row, operation: Operation) -> Row:
-    """Give what is sent: no empty fields, but for those that we had filled before and must clear."""
-    if operation == "remove":
-        held: Row = orjson.loads(row["held_payload"])
-        return {name: value for name, value in held.items() if value is not None}
-    wanted: Row = orjson.loads(row["payload"])
-    before: Row = orjson.loads(row["held_payload"] or b"{}")
-    return {name: value for name, value in wanted.items() if value is not None or before.get(name) is not None}
+def _carry_out(planned: Planned, ledger: Ledger, delivery: Delivery) -> None:
+    try:
+        ledger.record_skips(planned.plan.skips)
+        ledger.record_handed_over(planned.plan.handed_over)
+        ledger.record_settled(planned.plan.settled)
+        delivery.carry_out(planned.plan, planned.rules)
+    finally:
+        ledger.state.compact()

@@ -8,7 +8,7 @@ from catchment.tables.audiences import AUDIENCE_MEMBERS, AUDIENCE_RUNS
 from catchment.tables.campaigns import AD_SPEND, CAMPAIGN_PERFORMANCE, CRM_LEADS
 from catchment.tables.events import BATCHES, EVENTS, FAILED_EVENTS, OFFSET, PAYLOADS, REPLAYS, RUNS
 from catchment.tables.predictions import PROPENSITY_SCORES
-from catchment.tables.syncs import SYNC_ROWS, SYNC_RUNS, SYNC_STATE
+from catchment.tables.syncs import SYNC_ALERTS, SYNC_PLANS, SYNC_ROWS, SYNC_RUNS, SYNC_STATE
 from catchment.tables.table import Table
 
 TABLES: dict[str, Table] = {
@@ -25,6 +25,8 @@ TABLES: dict[str, Table] = {
         SYNC_RUNS,
         SYNC_ROWS,
         SYNC_STATE,
+        SYNC_PLANS,
+        SYNC_ALERTS,
         AD_SPEND,
         CRM_LEADS,
         CAMPAIGN_PERFORMANCE,
@@ -46,6 +48,8 @@ __all__ = [
     "PROPENSITY_SCORES",
     "REPLAYS",
     "RUNS",
+    "SYNC_ALERTS",
+    "SYNC_PLANS",
     "SYNC_ROWS",
     "SYNC_RUNS",
     "SYNC_STATE",

@@ -7,8 +7,8 @@ SYNC_RUNS = Table(
     "sync_runs",
     "activate",
     ("run_id",),
-    "one run of one sync; added + changed + removed = sent + rejected + retry + unknown; what was not sent is "
-    "unchanged, skipped (no identifier) or held (refused before, and the same still)",
+    "one run of one sync; added + changed + removed = sent + rejected + retry + unknown + pending; what was not sent is "
+    "unchanged, skipped (no identifier), held (refused before, and the same still) or waiting (for its next attempt)",
     columns(
         run_id=STRING,
         sync=STRING,
@@ -23,11 +23,14 @@ SYNC_RUNS = Table(
         unchanged=LONG,
         skipped=LONG,
         held=LONG,
+        waiting=LONG,
         sent=LONG,
         rejected=LONG,
         retry=LONG,
         unknown=LONG,
+        pending=LONG,
         error=STRING,
+        versions=STRING,
     ),
 )
 
@@ -35,8 +38,8 @@ SYNC_ROWS = Table(
     "sync_rows",
     "activate",
     ("run_id", "row_key", "operation"),
-    "one row that one run sent, tried to send or skipped for a new reason, with the exact payload (names and addresses "
-    "masked)",
+    "one row that one run sent, tried to send or skipped for a new reason, with the exact payload (names, addresses "
+    "and hashes masked)",
     columns(
         run_id=STRING,
         sync=STRING,
@@ -48,6 +51,7 @@ SYNC_ROWS = Table(
         field=STRING,
         payload=STRING,
         fingerprint=STRING,
+        batch_id=STRING,
         attempts=INT,
         sent_at=TIMESTAMP,
     ),
@@ -57,8 +61,8 @@ SYNC_STATE = Table(
     "sync_state",
     "activate",
     ("sync", "row_key"),
-    "what one destination holds of one row; the fingerprint moves only on ok. A run appends, so of a key that stands "
-    "here twice the highest sequence counts; the end of a run leaves one",
+    "what one destination holds of one row, and what is on its way there; the fingerprint moves only on ok. A run "
+    "appends before it sends and after, so of a key that stands here twice the highest sequence counts",
     columns(
         sync=STRING,
         row_key=STRING,
@@ -66,12 +70,50 @@ SYNC_STATE = Table(
         identity=STRING,
         fingerprint=STRING,
         payload=STRING,
+        operation=STRING,
         tried_fingerprint=STRING,
+        tried_payload=STRING,
+        batch_id=STRING,
+        job=STRING,
         last_status=STRING,
         reason=STRING,
         attempts=INT,
         next_attempt_at=TIMESTAMP,
         sent_at=TIMESTAMP,
+        row_hash=LONG,
+        source_hash=LONG,
         sequence=LONG,
+    ),
+)
+
+SYNC_PLANS = Table(
+    "sync_plans",
+    "activate",
+    ("plan_id",),
+    "one plan of one sync, with the versions of the tables it was made from: what `apply` does, or refuses",
+    columns(
+        plan_id=STRING,
+        sync=STRING,
+        made_at=TIMESTAMP,
+        definition=STRING,
+        versions=STRING,
+        digest=STRING,
+        counts=STRING,
+    ),
+)
+
+SYNC_ALERTS = Table(
+    "sync_alerts",
+    "activate",
+    ("sync", "told_at"),
+    "one change of a sync's state that somebody was told of, or could not be",
+    columns(
+        sync=STRING,
+        state=STRING,
+        reason=STRING,
+        run_id=STRING,
+        channel=STRING,
+        told_at=TIMESTAMP,
+        error=STRING,
     ),
 )

@@ -1,0 +1,132 @@
+"""What one destination holds of each row of one sync, in the lake; read by hash, so that a large one stays cheap.
+
+Rows are only appended while a run lasts, each with a higher sequence; what an orderly run leaves has sequence 0. A row
+that stands there as `sending` after a run was killed may have been sent, or not.
+"""
+
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+
+from catchment.activate.definition import Sync
+from catchment.activate.destination import Destination
+from catchment.activate.render import hash_text
+from catchment.lake.lake import Lake
+from catchment.tables import SYNC_STATE
+
+SMALL = 100_000
+"""Up to so many rows, a run leaves one row for each key; beyond, only once a quarter of the rows is out of date."""
+SEED = 1_847
+TIMES = pl.Datetime("us", "UTC")
+
+
+def hash_keys(keys: pl.Series | pl.Expr) -> Any:
+    """Give a number for each key, the same for ever on one version of Polars."""
+    return keys.hash(seed=SEED).reinterpret(signed=True)
+
+
+class State:
+    """The rows of one sync at one place."""
+
+    def __init__(self, lake: Lake, sync: Sync, destination: Destination) -> None:
+        self.lake = lake
+        self.sync = sync.name
+        self.scope = scope_of(sync, destination)
+        self.sequence = 0
+        self.is_changed = False
+        self.is_empty = False
+
+    def index(self) -> pl.DataFrame:
+        """Give row_hash, source_hash, last_status, reason, is_there and job of every row, without payloads."""
+        rows = self._scan().select(
+            "row_hash",
+            "source_hash",
+            "scope",
+            "last_status",
+            pl.col("reason").str.starts_with("another row").fill_null(False).alias("is_twin"),
+            pl.col("payload").is_not_null().alias("is_there"),
+            "job",
+            "sequence",
+        )
+        newest = _newest(rows.collect(), "row_hash")
+        self.sequence = max(self.sequence, int(newest["sequence"].max() or 0))  # type: ignore[arg-type]
+        self.is_empty = newest.is_empty()
+        return newest.filter(pl.col("scope") == self.scope).drop("scope")
+
+    def rows(self, hashes: pl.Series) -> pl.DataFrame:
+        """Give all that is known of the rows of these hashes."""
+        scan = self._scan().filter(pl.col("row_hash").is_in(hashes.implode()))
+        return _newest(scan.collect(), "row_key").filter(pl.col("scope") == self.scope)
+
+    def doubts(self) -> pl.DataFrame:
+        """Give the rows of which a run before this one does not know what became, or that a job has in hand."""
+        hints = self._scan().filter(pl.col("last_status").is_in(("sending", "pending", "unknown"))).select("row_hash")
+        found = hints.collect()["row_hash"].unique()
+        rows = self.rows(found)
+        return rows.filter(pl.col("last_status").is_in(("sending", "pending", "unknown")))
+
+    def holders(self, identities: pl.Series) -> pl.DataFrame:
+        """Give row_key and identity of the rows that the destination knows by one of these identities."""
+        found = self._scan().filter(pl.col("identity").is_in(identities.implode())).select("row_hash").collect()
+        if found.is_empty():
+            return pl.DataFrame(schema={"row_key": pl.String, "identity": pl.String})
+        rows = self.rows(found["row_hash"].unique())
+        return rows.filter(pl.col("payload").is_not_null()).select("row_key", "identity")
+
+    def append(self, rows: pl.DataFrame) -> None:
+        """Write down what became of rows; whatever a column does not say is null."""
+        if rows.is_empty():
+            return
+        self.sequence += 1
+        marks = {"sync": self.sync, "scope": self.scope, "sequence": self.sequence}
+        marked = rows.with_columns(
+            *(pl.lit(value).alias(name) for name, value in marks.items()),
+            hash_keys(pl.col("row_key")).alias("row_hash"),
+        )
+        self.lake.append(SYNC_STATE.name, as_table(marked, SYNC_STATE.schema))
+        self.is_changed = True
+
+    def compact(self) -> None:
+        """Leave one row for each key, where that is cheap or due."""
+        if not self.is_changed:
+            return
+        total = self._scan().select(pl.len(), (pl.col("sequence") > 0).sum().alias("new")).collect().row(0)
+        if total[0] <= SMALL or total[1] * 4 >= total[0]:
+            newest = _newest(self._scan().collect(), "row_key").with_columns(pl.lit(0, pl.Int64).alias("sequence"))
+            self.lake.overwrite(SYNC_STATE.name, as_table(newest, SYNC_STATE.schema), where=f"sync = '{self.sync}'")
+        self.is_changed = False
+
+    def _scan(self) -> pl.LazyFrame:
+        if not self.lake.exists(SYNC_STATE.name):
+            return pl.DataFrame(pl.from_arrow(SYNC_STATE.schema.empty_table())).lazy()
+        scan = pl.scan_delta(self.lake.path(SYNC_STATE.name), storage_options=self.lake.storage_options or None)
+        return scan.filter(pl.col("sync") == self.sync)
+
+
+def scope_of(sync: Sync, destination: Destination) -> str:
+    """Stand for the place a sync goes to: what another one was told does not count."""
+    place = {"kind": destination.title, "address": destination.address, "target": sync.target}
+    return hash_text(pl.Series([str(sorted(place.items(), key=str))])[0])
+
+
+def as_table(rows: pl.DataFrame, schema: pa.Schema) -> pa.Table:
+    """Give rows the columns of a table, null where they have none."""
+    known = pl.DataFrame(pl.from_arrow(schema.empty_table())).schema
+    columns = [
+        (pl.col(name).cast(kind) if name in rows.columns else pl.lit(None, kind).alias(name))
+        for name, kind in known.items()
+    ]
+    return rows.select(columns).to_arrow().cast(schema)
+
+
+def moment(at: datetime | None) -> pl.Expr:
+    """Give a moment as a column has it."""
+    return pl.lit(at, TIMES)
+
+
+def _newest(rows: pl.DataFrame, key: str) -> pl.DataFrame:
+    if rows.is_empty() or rows["sequence"].max() == 0:
+        return rows
+    return rows.sort("sequence").unique(key, keep="last", maintain_order=True)
