@@ -7,7 +7,7 @@ SYNC_RUNS = Table(
     "sync_runs",
     "activate",
     ("run_id",),
-    "one run of one sync; added + changed + removed = sent + rejected + retry + unknown + pending; what was not sent is "
+    "one run of one sync; added + changed + removed = sent + rejected + retry + unknown + pending; what was not is "
     "unchanged, skipped (no identifier), held (refused before, and the same still) or waiting (for its next attempt)",
     columns(
         run_id=STRING,
