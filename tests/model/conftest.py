@@ -1,5 +1,6 @@
 """Events in a real lake, and the models that dbt builds over them."""
 
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,8 +14,9 @@ from catchment.lake import LakeSettings
 from catchment.lake.engine import open_engine
 from catchment.lake.lake import Lake
 from catchment.model import ModelSettings
-from catchment.model.build import BuildReport, build
+from catchment.model.build import BuildReport, Choice, build
 
+ALL = Choice()
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 WEB_PAGE = "contexts_com_snowplowanalytics_snowplow_web_page_1"
 USER = "contexts_com_acme_user_1"
@@ -63,13 +65,44 @@ class Built:
 Build = Callable[..., Built]
 
 
+@pytest.fixture(scope="session")
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One project folder for all tests: dbt reads the models once, and then only what a test changes."""
+    return tmp_path_factory.mktemp("workshop")
+
+
+def empty_project(folder: Path) -> Path:
+    """Take lake and own models away from a project folder; what dbt has read of ours stays, which saves seconds."""
+    for part in ("lake", "models", "macros"):
+        shutil.rmtree(folder / part, ignore_errors=True)
+    return folder
+
+
+def append_and_build(project: Path, events: list[dict[str, Any]], choice: Choice = ALL, **settings: Any) -> Built:
+    """Append events to the lake of a project, and bring its models up to date."""
+    lake = Lake.open(LakeSettings(), project)
+    if events:
+        lake.append("events", table(events))
+    report = build(lake, open_engine(LakeSettings(), project), ModelSettings(**settings), project, choice=choice)
+    return Built(lake, report)
+
+
 @pytest.fixture
-def built(tmp_path: Path) -> Build:
+def project(workshop: Path) -> Path:
+    """The folder with neither lake nor models of its own."""
+    return empty_project(workshop)
+
+
+@pytest.fixture
+def built(project: Path) -> Build:
+    """Append events to the lake, and bring the models up to date."""
+
     def build_(*events: dict[str, Any], **settings: Any) -> Built:
-        lake = Lake.open(LakeSettings(), tmp_path)
-        schema = pa.schema([*atomic_schema(), *TYPED.items()])
-        lake.append("events", pa.Table.from_pylist(list(events), schema=schema))
-        report = build(lake, open_engine(LakeSettings(), tmp_path), ModelSettings(**settings), tmp_path)
-        return Built(lake, report)
+        return append_and_build(project, list(events), **settings)
 
     return build_
+
+
+def table(events: list[dict[str, Any]]) -> pa.Table:
+    """Give events as the lake holds them."""
+    return pa.Table.from_pylist(events, schema=pa.schema([*atomic_schema(), *TYPED.items()]))

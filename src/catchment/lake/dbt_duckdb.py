@@ -1,15 +1,20 @@
 """What dbt-duckdb needs to build models over the lake: views to read from, and a way to write a model back to Delta."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import duckdb
 from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt.adapters.duckdb.utils import TargetConfig
 
+from catchment.lake.changes import appended_since
 from catchment.lake.delta_views import load_delta, view_table, view_tables
 from catchment.lake.lake import Lake
+from catchment.lake.merge import Merge, merge_changed
 
 ROWS_PER_BATCH = 100_000
+PLAN = "plan.json"
 
 
 class Plugin(BasePlugin):  # type: ignore[misc]
@@ -18,12 +23,16 @@ class Plugin(BasePlugin):  # type: ignore[misc]
     def initialize(self, config: dict[str, Any]) -> None:
         """Take the lake's address from the profile."""
         self.lake = Lake(config["uri"], config["storage_options"])
+        self.folder = Path(config["folder"])
         self.connection: duckdb.DuckDBPyConnection | None = None
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
-        """Show dbt every table of the lake, models of earlier builds among them."""
+        """Show dbt every table of the lake, models of earlier builds among them, and what is to be built."""
         load_delta(conn)
+        conn.execute("set preserve_insertion_order = false")
+        conn.execute("set temp_directory = " + _text(str(self.folder / "spill")))
         view_tables(conn, self.lake)
+        _show_plan(conn, self.lake, json.loads((self.folder / PLAN).read_text()))
         self.connection = conn
 
     def configure_cursor(self, cursor: duckdb.DuckDBPyConnection) -> None:
@@ -31,13 +40,36 @@ class Plugin(BasePlugin):  # type: ignore[misc]
         cursor.execute("set timezone = 'UTC'")
 
     def store(self, target_config: TargetConfig) -> None:
-        """Replace the Delta table of one model by the relation that dbt has built and committed, batch by batch."""
+        """Bring the Delta table of one model to what dbt has built and committed: whole, or what differs."""
         if self.connection is None:
             raise RuntimeError("dbt stores a model before it has connected.")
         name = target_config.relation.identifier
-        built = target_config.config["built"]
+        config = target_config.config
         with self.connection.cursor() as cursor:
             self.configure_cursor(cursor)
-            rows = cursor.execute(f'select * from "{built}"').to_arrow_reader(ROWS_PER_BATCH)
-            self.lake.overwrite(name, rows)
+            if config["is_incremental"]:
+                merge_changed(cursor, self.lake, Merge.of(name, config))
+            else:
+                rows = cursor.execute(f'select * from "{config["built"]}"').to_arrow_reader(ROWS_PER_BATCH)
+                self.lake.overwrite(name, rows, partition_by=config["partition_by"])
             view_table(cursor, self.lake, name)
+
+
+def _show_plan(conn: duckdb.DuckDBPyConnection, lake: Lake, plan: dict[str, Any]) -> None:
+    conn.execute(
+        "create table build_slice as select cast($first_day as date) as first_day, cast($last_day as date) as last_day",
+        {"first_day": plan["first_day"], "last_day": plan["last_day"]},
+    )
+    columns = ", ".join(plan["columns"])
+    appended = None if plan["since"] is None else appended_since(lake, "events", plan["since"])
+    if appended is None:
+        conn.execute(f"create view new_events as select {columns} from events")
+        return
+    rows = appended.read(plan["columns"])
+    conn.register("appended_events", rows)
+    conn.execute(f"create table new_events as select {columns} from appended_events")
+    conn.unregister("appended_events")
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"

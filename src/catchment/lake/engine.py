@@ -30,8 +30,8 @@ class Engine(Plugin):
         """Open a session with a view for each table that stands in the lake."""
         raise NotImplementedError
 
-    def dbt_target(self, lake: Lake) -> dict[str, Any]:
-        """Give the output of a dbt profile that builds models over this lake."""
+    def dbt_target(self, lake: Lake, folder: Path) -> dict[str, Any]:
+        """Give the output of a dbt profile that builds models over this lake, spilling and planning in `folder`."""
         raise NotImplementedError
 
 

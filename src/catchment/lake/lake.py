@@ -92,9 +92,13 @@ class Lake:
         self._write(table, rows, mode="append", schema_mode="merge", commit_properties=commit)
         return int(rows.num_rows)
 
-    def overwrite(self, table: str, rows: pa.Table, *, where: str | None = None) -> None:
+    def overwrite(
+        self, table: str, rows: pa.Table, *, where: str | None = None, partition_by: str | None = None
+    ) -> None:
         """Replace all rows, and the schema with them, in one commit; with `where`, only the rows that fit it."""
-        how = {"schema_mode": "overwrite"} if where is None else {"predicate": where}
+        how: dict[str, Any] = {"schema_mode": "overwrite"} if where is None else {"predicate": where}
+        if partition_by is not None:
+            how["partition_by"] = [partition_by]
         self._write(table, rows, mode="overwrite", **how)
 
     def merge(self, table: str, rows: pa.Table, key: Sequence[str] | None = None) -> None:
@@ -111,6 +115,23 @@ class Lake:
             .merge(rows, match, source_alias="source", target_alias="target", merge_schema=True)
             .when_matched_update_all()
             .when_not_matched_insert_all()
+        )
+        with undisturbed():
+            merge.execute()
+
+    def merge_marked(self, table: str, rows: pa.Table, *, key: Sequence[str], removed: str, within: str) -> None:
+        """Update and insert rows, and remove those whose column `removed` is true, in one commit.
+
+        `within` is SQL over `target` that names the only files where standing rows can be: no other is rewritten.
+        """
+        match = " and ".join([within, *(f"target.{name} = source.{name}" for name in key)])
+        values = {name: f"source.{name}" for name in rows.column_names if name != removed}
+        merge = (
+            self.delta(table)
+            .merge(rows, match, source_alias="source", target_alias="target")
+            .when_matched_delete(f"source.{removed}")
+            .when_matched_update(values, f"not source.{removed}")
+            .when_not_matched_insert(values, f"not source.{removed}")
         )
         with undisturbed():
             merge.execute()

@@ -1,7 +1,8 @@
 """Events become page views, sessions, people and features, by dbt.
 
 In: `events` of the lake.
-Out: derived Delta tables: page_views, sessions, users, user_mapping, people, conversions, first_touch_features.
+Out: derived Delta tables: page_views, sessions, users, user_mapping, conversions, people,
+    first_touch_features; and what keeps a build short: visit_days, user_traits, model_builds.
 """
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,7 +13,7 @@ class Conversion(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str
+    name: str = Field(pattern="^[a-z][a-z0-9_]*$", description="Also part of column names: cv_NAME_total.")
     condition: str = Field(description="SQL over columns of `events`, portable between DuckDB and Spark.")
     value: str | None = Field(default=None, description="SQL expression for the value of one conversion.")
     default_value: float = 0
@@ -26,6 +27,17 @@ class ModelSettings(BaseModel):
     conversions: list[Conversion] = []
     heartbeat_s: int = Field(default=10, description="Seconds between page pings, as the tracker is set.")
     min_visit_length_s: int = Field(default=5, description="Seconds before the first page ping, as the tracker is set.")
+    days_late_allowed: int = Field(
+        default=3, description="An event that was sent so many days after it happened is no longer counted."
+    )
+    max_session_days: int = Field(
+        default=3, description="A session ends so many days after it began, however long its id is kept."
+    )
+    bot_pattern: str = Field(
+        default="bot|crawl|slurp|spider|archiv|spinn|sniff|survey|pingdom|headless|phantomjs|browsershots|screenshots"
+        "|semalt|facebookexternalhit|audit|captur|analyz|lighthouse",
+        description="A user agent that holds a match of this regular expression, in lower case, is a robot's.",
+    )
     traits: dict[str, str] = Field(
         default={},
         description="Columns of `people` and where they are told: a column of `events`, or ENTITY_COLUMN.FIELD.",
@@ -35,3 +47,6 @@ class ModelSettings(BaseModel):
         description="What names a page view: a column of `events`, or ENTITY_COLUMN.FIELD.",
     )
     user_models: str | None = Field(default="models", description="Folder of the project with dbt models of its own.")
+    user_macros: str | None = Field(
+        default="macros", description="Folder of the project with dbt macros; one of ours of the same name gives way."
+    )

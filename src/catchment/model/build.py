@@ -1,28 +1,39 @@
 """Run dbt over the lake: Catchment's models, then the project's own beside them."""
 
-import json
-import re
-import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from catchment.errors import CatchmentError, DefinitionError, LakeError
+from catchment.errors import LakeError
 from catchment.lake.engine import Engine
 from catchment.lake.lake import Lake
 from catchment.model import ModelSettings
+from catchment.model.plan import Plan, forget_builds, mark_of, merged_models, note_builds, plan_build
+from catchment.model.workplace import BuildFailed, Workplace, lay_out
 from catchment.observe import Progress, say_nothing
 
-PROJECT = Path(__file__).parent / "dbt"
-WORK_FOLDER = ".catchment/dbt"
-WHAT = "models and tests are built"
-_TYPED = re.compile(r"\b(?:contexts|unstruct_event)_[a-z0-9_]+")
+SLICE_EVENTS = 1_000_000
+"""A build of everything counts about so many events at a time, so its memory does not grow with history."""
+INDEXES = ("visit_days", "user_mapping")
+FACTS = ("base_events", "page_views", "conversions", "sessions", "user_traits")
+NO_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
 
 
-class BuildFailed(CatchmentError):
-    """A model or one of its tests failed; the tables built before it stand."""
+@dataclass(frozen=True)
+class Choice:
+    """Which models to build, in dbt's own selectors, and whether from nothing."""
+
+    select: str | None = None
+    exclude: str | None = None
+    full_refresh: bool = False
+
+    def arguments(self) -> list[str]:
+        """Give dbt's options; the models that only say what is new are always among the chosen."""
+        chosen = ["--select", *self.select.split(), "tag:always"] if self.select else []
+        left_out = ["--exclude", *self.exclude.split()] if self.exclude else []
+        return [*chosen, *left_out]
 
 
 @dataclass(frozen=True)
@@ -38,9 +49,21 @@ class BuiltModel:
 
 @dataclass(frozen=True)
 class BuildReport:
-    """What became of each model that is a table of the lake, in the order in which they were built."""
+    """What became of each model that is a table of the lake, in the order of building, and what was new."""
 
     models: tuple[BuiltModel, ...]
+    plan: str
+
+
+@dataclass(frozen=True)
+class _Bench:
+    """What one build works with."""
+
+    lake: Lake
+    engine: Engine
+    place: Workplace
+    choice: Choice
+    progress: Progress
 
 
 def build(
@@ -49,104 +72,102 @@ def build(
     settings: ModelSettings,
     folder: Path,
     *,
-    select: str | None = None,
+    choice: Choice = Choice(),
     progress: Progress = say_nothing,
 ) -> BuildReport:
-    """Build the models and run their tests; raises BuildFailed naming the first that failed, and dbt's reason."""
+    """Bring the models up to date and test them; raises BuildFailed naming the first that failed, and dbt's reason.
+
+    Only visits and people with new events are counted again. Everything is, where nothing stands yet, where SQL or
+    settings have changed, where events were removed, and where the choice asks for it.
+    """
     if not lake.exists("events"):
         raise LakeError("The lake has no events yet.", hint="Send some to the collector, then `catchment enrich`.")
-    work = _prepare(lake, engine, settings, folder)
-    variables = json.dumps(_variables(lake, settings))
-    arguments = ["build", "--project-dir", str(work), "--profiles-dir", str(work), "--vars", variables]
-    results = _invoke([*arguments, *(["--select", select] if select else [])], work, progress)
-    models = tuple(_read(result, lake) for result in results)
+    place = lay_out(lake, engine, settings, folder)
+    fingerprint = mark_of(settings, folder / settings.user_macros if settings.user_macros else None)
+    plan = plan_build(lake, fingerprint, full_refresh=choice.full_refresh)
+    bench = _Bench(lake, engine, place, choice, progress)
+    models = [_read(result, lake) for result in _results(bench, plan)]
+    done = [model.name for model in models if model.status == "success" and model.name in merged_models()]
+    note_builds(lake, sorted(set(done)), fingerprint, plan.through)
     failed = next((model for model in models if model.status in ("error", "fail")), None)
     if failed is not None:
         raise BuildFailed(
             f"The model or test '{failed.name}' failed: {failed.message}",
-            hint=f"See {work / 'target' / 'compiled'}, and dbt's own log in {work / 'logs'}.",
+            hint=f"See {place.folder / 'target' / 'compiled'}, and dbt's own log in {place.folder / 'logs'}.",
         )
-    return BuildReport(tuple(model for model in models if lake.exists(model.name)))
+    last = {model.name: model for model in models if model.rows or lake.exists(model.name)}
+    return BuildReport(tuple(last.values()), plan.reason)
 
 
-def _prepare(lake: Lake, engine: Engine, settings: ModelSettings, folder: Path) -> Path:
-    """Lay out the dbt project; it is only ever written here, so an upgrade replaces ours and keeps yours."""
-    work = folder / WORK_FOLDER
-    for part in ("models", "macros"):
-        shutil.rmtree(work / part, ignore_errors=True)
-    shutil.copytree(PROJECT, work, dirs_exist_ok=True)
-    own = folder / settings.user_models if settings.user_models else None
-    if own is not None and own.is_dir():
-        shutil.copytree(own, work / "models" / "own")
-    profile = work / "profiles.yml"
-    profile.touch(mode=0o600)
-    target = engine.dbt_target(lake)
-    profile.write_text(yaml.safe_dump({"catchment": {"target": "lake", "outputs": {"lake": target}}}))
-    return work
+def write_docs(lake: Lake, engine: Engine, settings: ModelSettings, folder: Path) -> Path:
+    """Have dbt describe every model in one page, ours and the project's own; give its path."""
+    place = lay_out(lake, engine, settings, folder)
+    place.follow(plan_build(lake, mark_of(settings, None), full_refresh=False))
+    place.call(["docs", "generate", "--static"], say_nothing)
+    return place.folder / "target" / "static_index.html"
 
 
-def _variables(lake: Lake, settings: ModelSettings) -> dict[str, Any]:
-    """Give dbt the settings; what reads a column that no event has brought yet reads as null."""
-    known = set(lake.delta("events").schema().to_arrow().names)
-
-    def missing(sql: str) -> bool:
-        return any(name not in known for name in _TYPED.findall(sql))
-
-    conversions = [
-        {
-            "name": conversion.name,
-            "condition": "false" if missing(conversion.condition) else f"({conversion.condition})",
-            "value": "null" if conversion.value is None or missing(conversion.value) else f"({conversion.value})",
-            "default_value": conversion.default_value,
-        }
-        for conversion in settings.conversions
-    ]
-    return {
-        "heartbeat_s": settings.heartbeat_s,
-        "min_visit_length_s": settings.min_visit_length_s,
-        "conversions": conversions,
-        "traits": {name: _place(path, known, f"model.traits.{name}") for name, path in settings.traits.items()},
-        "page_view_id": _place(settings.page_view_id, known, "model.page_view_id"),
-    }
+def _results(bench: _Bench, plan: Plan) -> Iterator[Any]:
+    is_large = plan.since is None and bench.lake.delta("events").count() > SLICE_EVENTS
+    if is_large and not bench.choice.arguments():
+        yield from _build_sliced(bench, plan)
+        return
+    bench.place.follow(plan)
+    refresh = ["--full-refresh"] if plan.since is None else []
+    yield from bench.place.call(["build", *refresh, *bench.choice.arguments(), *NO_UNIT_TESTS], bench.progress)
 
 
-def _place(path: str, known: set[str], setting: str) -> dict[str, str]:
-    if not re.fullmatch(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?", path):
-        raise DefinitionError(
-            f"{setting} is '{path}', which is neither COLUMN nor ENTITY_COLUMN.FIELD.",
-            hint="Write for example `contexts_com_acme_user_1.email`.",
-        )
-    column, _, field = path.partition(".")
-    if column in known:
-        return {"column": column, "field": field}
-    if _TYPED.fullmatch(column):
-        return {"column": "cast(null as string)", "field": ""}
-    raise DefinitionError(
-        f"{setting} names '{column}', which is no column of events.", hint="docs/model.md lists them."
+def _build_sliced(bench: _Bench, plan: Plan) -> Iterator[Any]:
+    """Build everything anew, some days at a time: no two visits share an event."""
+    forget_builds(bench.lake)
+    bench.place.follow(plan)
+    call, progress = bench.place.call, bench.progress
+    yield from _good(
+        call(["build", "--full-refresh", "--select", "resource_type:seed", *INDEXES, *NO_UNIT_TESTS], progress)
     )
+    refresh = ["--full-refresh"]
+    for first_day, last_day in _slices(bench):
+        bench.place.follow(plan.within(first_day, last_day))
+        steps = ["resource_type:seed", "touched_days", *FACTS]
+        yield from _good(call(["run", *refresh, "--select", *steps], progress))
+        refresh = []
+    bench.place.follow(plan)
+    yield from _good(call(["build", "--full-refresh", "--exclude", *INDEXES, *FACTS, *NO_UNIT_TESTS], progress))
+    tests = [f"{name},test_type:data" for name in FACTS]
+    yield from call(["build", "--full-refresh", "--select", "touched_days", *tests], progress)
 
 
-def _invoke(arguments: list[str], work: Path, progress: Progress) -> list[Any]:
-    from dbt.cli.main import dbtRunner
+def _good(results: list[Any]) -> list[Any]:
+    """Go on only where all went well; the caller reports what did not."""
+    wrong = next((result for result in results if str(result.status) in ("error", "fail")), None)
+    if wrong is not None:
+        raise BuildFailed(
+            f"The model or test '{wrong.node.name}' failed: {str(wrong.message or '').strip()}",
+            hint="Mend it, and build again: everything is built anew.",
+        )
+    return results
 
-    def watch(event: Any) -> None:
-        if event.info.name == "LogStartLine":
-            progress(WHAT, event.data.index - 1, event.data.total)
 
-    quiet = [
-        "--quiet",
-        "--log-level",
-        "none",
-        "--no-use-colors",
-        "--no-send-anonymous-usage-stats",
-        "--no-version-check",
-    ]
-    places = ["--target-path", str(work / "target"), "--log-path", str(work / "logs")]
-    outcome = dbtRunner(callbacks=[watch]).invoke([*quiet, *arguments, *places])
-    progress(WHAT, 1, 1)
-    if outcome.exception is not None:
-        raise BuildFailed(f"dbt could not read the models: {outcome.exception}", hint="Mend the file it names.")
-    return list(getattr(outcome.result, "results", []))
+def _slices(bench: _Bench) -> list[tuple[date, date]]:
+    """Cut the first days of all visits into stretches of about SLICE_EVENTS events."""
+    with bench.engine.attach(bench.lake) as session:
+        days = session.query(
+            "select start_date, count(*) as visits from ("
+            "select visit_id, min(event_date) as start_date from visit_days group by visit_id"
+            ") as starts group by start_date order by start_date"
+        ).read_all()
+    weights = days["visits"].to_pylist()
+    per_visit = bench.lake.delta("events").count() / max(1, sum(weights))
+    slices: list[tuple[date, date]] = []
+    held = float("inf")
+    for day, visits in zip(days["start_date"].to_pylist(), weights, strict=True):
+        if held + visits * per_visit > SLICE_EVENTS:
+            slices.append((day, day))
+            held = 0.0
+        else:
+            slices[-1] = (slices[-1][0], day)
+        held += visits * per_visit
+    return slices
 
 
 def _read(result: Any, lake: Lake) -> BuiltModel:

@@ -7,6 +7,7 @@ lake: it is what a log hands to enrichment.
 from catchment.tables.audiences import AUDIENCE_MEMBERS, AUDIENCE_RUNS
 from catchment.tables.campaigns import AD_SPEND, CAMPAIGN_PERFORMANCE, CRM_LEADS
 from catchment.tables.events import BATCHES, EVENTS, FAILED_EVENTS, OFFSET, PAYLOADS, REPLAYS, RUNS
+from catchment.tables.models import MODEL_BUILDS
 from catchment.tables.predictions import PROPENSITY_SCORES
 from catchment.tables.syncs import SYNC_ALERTS, SYNC_PLANS, SYNC_ROWS, SYNC_RUNS, SYNC_STATE
 from catchment.tables.table import Table
@@ -19,6 +20,7 @@ TABLES: dict[str, Table] = {
         BATCHES,
         REPLAYS,
         RUNS,
+        MODEL_BUILDS,
         PROPENSITY_SCORES,
         AUDIENCE_MEMBERS,
         AUDIENCE_RUNS,
@@ -43,6 +45,7 @@ __all__ = [
     "CRM_LEADS",
     "EVENTS",
     "FAILED_EVENTS",
+    "MODEL_BUILDS",
     "OFFSET",
     "PAYLOADS",
     "PROPENSITY_SCORES",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -38,8 +39,8 @@ class DuckDB(Engine):
             view_tables(connection, lake)
             yield _DuckDBSession(connection)
 
-    def dbt_target(self, lake: Lake) -> dict[str, Any]:
-        plugin = {"uri": lake.uri, "storage_options": lake.storage_options}
+    def dbt_target(self, lake: Lake, folder: Path) -> dict[str, Any]:
+        plugin = {"uri": lake.uri, "storage_options": lake.storage_options, "folder": str(folder)}
         return {
             "type": "duckdb",
             "path": ":memory:",

@@ -1,4 +1,8 @@
-{# A model becomes a Delta table of the lake, replaced in one commit; the plugin `lake` of the profile writes it. #}
+{# A model becomes a Delta table of the lake in one commit; the plugin `lake` of the profile writes it.
+
+   Without `unique_key` all its rows are replaced. With one, and while the table stands, only rows that differ are merged:
+     scope       which standing rows the model speaks for (SQL over its columns); of those, what it no longer gives is removed
+     partition_by, partitions   the column that parts its files, and a query for the values that a merge may touch #}
 {% materialization delta, adapter="duckdb" %}
   {%- set target = this.incorporate(type="view") -%}
   {%- set built = this.incorporate(path={"identifier": this.identifier ~ "__built"}, type="table") -%}
@@ -9,7 +13,15 @@
     )
   {%- endcall %}
   {% do adapter.commit() %}
-  {% do adapter.store_relation("lake", target, [], "", "delta", {"built": built.identifier}) %}
+  {%- set unique_key = config.get("unique_key") or [] -%}
+  {% do adapter.store_relation("lake", target, [], "", "delta", {
+    "built": built.identifier,
+    "unique_key": [unique_key] if unique_key is string else unique_key,
+    "is_incremental": is_incremental(),
+    "scope": config.get("scope"),
+    "partition_by": config.get("partition_by"),
+    "partitions": config.get("partitions"),
+  }) %}
   {% call statement("forget_built") -%}
     drop table {{ built }}
   {%- endcall %}
@@ -17,3 +29,21 @@
   {% do adapter.commit() %}
   {{ return({"relations": [target]}) }}
 {% endmaterialization %}
+
+{# True while a model with a unique key has a table in the lake that is to be brought up to date, not built anew. #}
+{% macro is_incremental() %}
+  {%- set is_merged = config.get("materialized") == "delta" and config.get("unique_key") -%}
+  {{ return(execute and is_merged and not should_full_refresh() and load_relation(this) is not none) }}
+{% endmacro %}
+
+{# Those of our tables that stand from earlier builds, by name; none where all is built anew. #}
+{% macro standing_tables(names) %}
+  {%- set standing = {} -%}
+  {%- if execute and not flags.FULL_REFRESH -%}
+    {%- for name in names -%}
+      {%- set relation = adapter.get_relation(this.database, this.schema, name) -%}
+      {%- if relation is not none -%}{%- do standing.update({name: relation}) -%}{%- endif -%}
+    {%- endfor -%}
+  {%- endif -%}
+  {{ return(standing) }}
+{% endmacro %}

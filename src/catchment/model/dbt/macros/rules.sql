@@ -1,9 +1,11 @@
+{# The business rules. A project overrides one by a macro of the same name in its folder `macros`. #}
+
 {# What an event tells: a column, or a field of the first entity in a column of entities. #}
 {% macro told(place) -%}
   {%- if place.field -%}{{ first_entity(place.column, place.field) }}{%- else -%}{{ place.column }}{%- endif -%}
 {%- endmacro %}
 
-{# Whole seconds between two moments, counted as boundaries of a second that are crossed. #}
+{# Whole seconds between two moments, counted as boundaries of a second that are crossed. Every duration uses this rule. #}
 {% macro seconds_between(earlier, later) -%}
   cast(floor({{ epoch_seconds(later) }}) - floor({{ epoch_seconds(earlier) }}) as int)
 {%- endmacro %}
@@ -18,55 +20,113 @@
   cast((cast(floor({{ epoch_seconds(tstamp) }} / 86400) as bigint) + 3) % 7 as int)
 {%- endmacro %}
 
+{# The Monday of a day's week: what the files of large tables are parted by. #}
+{% macro week_of(day) %}cast(date_trunc('week', {{ day }}) as date){% endmacro %}
+
+{# What holds the events that are counted together: a session, or an event that belongs to none. #}
+{% macro visit_id() %}coalesce(domain_sessionid, event_id){% endmacro %}
+
+{# Sent by a robot. Nobody is taken for one for want of a user agent: trackers on servers send none. #}
 {% macro is_bot() -%}
   (coalesce(br_type, '') = 'Robot'
-    or lower(coalesce(useragent, '')) like '%bot%'
-    or lower(coalesce(useragent, '')) like '%crawl%'
-    or lower(coalesce(useragent, '')) like '%spider%'
-    or lower(coalesce(useragent, '')) like '%headless%')
+    {%- set mark = told(var("places").spider_or_robot) %}
+    or coalesce({{ mark }}, false)
+    or {{ matches("lower(coalesce(useragent, ''))", var("bot_pattern")) }})
 {%- endmacro %}
 
-{# The channel a visit came by: what the link says, then where it stood. #}
+{# Sent so long after it happened that it is no longer counted; an event that does not say when is counted. #}
+{% macro is_too_late() -%}
+  coalesce(
+    {{ epoch_seconds("dvce_sent_tstamp") }} - {{ epoch_seconds("dvce_created_tstamp") }}
+      > {{ var("days_late_allowed") }} * 86400.0,
+    false
+  )
+{%- endmacro %}
+
+{% macro is_counted() %}not {{ is_bot() }} and not {{ is_too_late() }}{% endmacro %}
+
+{# A session id may be kept for ever (by a robot, or a copied cookie): what comes too long after its start is left out. #}
+{% macro is_within_session() -%}
+  (domain_sessionid is null
+    or {{ epoch_seconds("collector_tstamp") }} - {{ epoch_seconds("visit_start_tstamp") }}
+      <= {{ var("max_session_days") }} * 86400.0)
+{%- endmacro %}
+
+{# What kind of page it is; first match wins. #}
+{% macro content_group() -%}
+  case
+    when page_url like '%/product%' then 'PDP'
+    when page_url like '%/list%' then 'PLP'
+    when page_url like '%/checkout%' then 'checkout'
+    when page_url like '%/home%' then 'homepage'
+    else 'other'
+  end
+{%- endmacro %}
+
+{# The kind of device: by YAUAA where it is told, else by the user agent. #}
+{% macro device_category() -%}
+  case
+    when device_class is not null then
+      case device_class when 'Desktop' then 'Desktop' when 'Phone' then 'Mobile' when 'Tablet' then 'Tablet' else 'Other' end
+    else case dvce_type
+      when 'Computer' then 'Desktop' when 'Mobile' then 'Mobile' when 'Tablet' then 'Tablet' else 'Other'
+    end
+  end
+{%- endmacro %}
+
+{# The channel that brought somebody (GA4's default channel groups): what the link says, then by which click it came, then
+   where the link stood. Reads `source_name`, `medium`, `campaign` (trimmed, lower case, '' for none) and `source_category`. #}
 {% macro channel_group() -%}
   case
-    when lower(mkt_medium) in ('cpc', 'ppc', 'sem', 'paidsearch', 'paid_search', 'paid-search') then 'Paid Search'
-    when lower(mkt_medium) in ('paid_social', 'paidsocial', 'paid-social', 'social_paid') then 'Paid Social'
-    when lower(mkt_medium) in ('display', 'banner', 'cpm', 'expandable', 'interstitial') then 'Display'
-    when lower(mkt_medium) in ('email', 'e-mail', 'e_mail', 'newsletter') then 'Email'
-    when lower(mkt_medium) in ('affiliate', 'affiliates') then 'Affiliates'
-    when lower(mkt_medium) in ('social', 'sm', 'social-media', 'organic_social') then 'Organic Social'
-    when lower(mkt_medium) = 'organic' then 'Organic Search'
-    when lower(mkt_medium) in ('referral', 'link') then 'Referral'
-    when mkt_medium is not null then 'Other'
-    when mkt_clickid is not null then 'Paid Search'
+    when source_name in ('(direct)', 'direct') and medium in ('(not set)', '(none)', 'not set', 'none') then 'Direct'
+    when medium like '%cross-network%' then 'Cross-network'
+    when medium like '%cp%' or medium in ('ppc', 'retargeting') or medium like 'paid%' then
+      case
+        when source_category = 'shopping' or {{ matches("campaign", "^(.*(([^a-df-z]|^)shop|shopping).*)$") }} then 'Paid Shopping'
+        when coalesce(source_category, refr_medium) = 'search' or medium in ('paidsearch', 'paid_search', 'paid-search')
+          then 'Paid Search'
+        when coalesce(source_category, refr_medium) = 'social' or medium in ('paidsocial', 'paid_social', 'paid-social')
+          then 'Paid Social'
+        when source_category = 'video' or medium in ('paidvideo', 'paid_video', 'paid-video') then 'Paid Video'
+        when medium = 'cpm' then 'Display'
+        else 'Paid Other'
+      end
+    when medium in ('display', 'banner', 'expandable', 'interstitial') then 'Display'
+    when source_category = 'shopping' or {{ matches("campaign", "^(.*(([^a-df-z]|^)shop|shopping).*)$") }} then 'Organic Shopping'
+    when source_category = 'social'
+      or medium in ('social', 'social-network', 'social-media', 'sm', 'social network', 'social media', 'organic_social')
+      then 'Organic Social'
+    when source_category = 'video' or medium like '%video%' then 'Organic Video'
+    when source_category = 'search' or medium = 'organic' then 'Organic Search'
+    when medium in ('referral', 'app', 'link') then 'Referral'
+    when source_name in ('email', 'e-mail', 'e_mail', 'e mail') or medium in ('email', 'e-mail', 'e_mail', 'e mail', 'newsletter')
+      then 'Email'
+    when medium in ('affiliate', 'affiliates') then 'Affiliates'
+    when medium = 'audio' then 'Audio'
+    when source_name = 'sms' or medium = 'sms' then 'SMS'
+    when medium like '%push' or medium like '%mobile%' or medium like '%notification%' or source_name = 'firebase'
+      then 'Mobile Push Notifications'
+    when source_name <> '' or medium <> '' or campaign <> '' then 'Unassigned'
+    when mkt_clickid is not null then
+      case
+        when mkt_network in ('Google', 'Microsoft', 'Bing', 'Yandex') then 'Paid Search'
+        when mkt_network in ('Facebook', 'Meta', 'LinkedIn', 'TikTok', 'Twitter', 'X', 'Pinterest', 'Snapchat', 'Reddit')
+          then 'Paid Social'
+        when mkt_network = 'DoubleClick' then 'Display'
+        else 'Paid Other'
+      end
     when refr_medium = 'search' then 'Organic Search'
     when refr_medium = 'social' then 'Organic Social'
     when refr_medium = 'email' then 'Email'
     when refr_medium = 'chatbot' then 'AI Assistant'
-    when refr_medium = 'unknown' then 'Referral'
+    when refr_medium = 'paid' then 'Paid Other'
+    when refr_medium = 'internal' or refr_urlhost = page_urlhost then 'Direct'
+    when refr_medium is not null or refr_urlhost is not null then 'Referral'
     else 'Direct'
   end
 {%- endmacro %}
 
-{% macro fields(names, prefix="") -%}
-  {%- for name in names -%}{{ prefix }}{{ name }}{{ ", " if not loop.last }}{%- endfor -%}
-{%- endmacro %}
-
-{% macro page_fields() -%}
-  {{ return(["page_title", "page_url", "page_urlscheme", "page_urlhost", "page_urlpath", "page_urlquery", "page_urlfragment"]) }}
-{%- endmacro %}
-
-{% macro source_fields() -%}
-  {{ return([
-    "page_referrer", "refr_urlhost", "refr_urlpath", "refr_medium", "refr_source", "refr_term",
-    "mkt_medium", "mkt_source", "mkt_term", "mkt_content", "mkt_campaign", "mkt_clickid", "mkt_network",
-    "default_channel_group",
-  ]) }}
-{%- endmacro %}
-
-{% macro visitor_fields() -%}
-  {{ return([
-    "geo_country", "geo_region", "geo_region_name", "geo_city", "geo_timezone", "br_lang", "useragent",
-    "useragent_family", "os_family", "device_category",
-  ]) }}
+{# Engaged: a second page, two heartbeats, or a conversion. #}
+{% macro is_engaged() -%}
+  (page_views >= 2 or engaged_time_in_s >= 2 * {{ var("heartbeat_s") }} or conversions > 0)
 {%- endmacro %}

@@ -1,36 +1,79 @@
-{{ config(materialized="table") }}
-{#- Grain: one event, once, made by no bot. A tracker that sends an event twice is taken at its first word. -#}
+{{ config(materialized="table", tags=["always"]) }}
+{#- Grain: one event of a visit that is counted now, once, made by no robot. A tracker that sends an event twice is taken at
+    its first word. A session has one cookie: the first that was seen in it; and it ends `max_session_days` after it
+    began, however long its id is kept. -#}
 with events as (
+  select *, {{ visit_id() }} as visit_id
+  from {{ events_of(ref("touched_days")) }} as events
+  where {{ is_counted() }}
+),
+
+visits as (
+  select distinct visit_id, session_week from {{ ref("touched_days") }}
+),
+
+copies as (
   select
-    *,
+    events.*,
+    visits.session_week,
+    min(events.collector_tstamp) over (partition by events.visit_id) as visit_start_tstamp,
     row_number() over (
-      partition by event_id
-      order by collector_tstamp, etl_tstamp, load_tstamp, derived_tstamp, dvce_created_tstamp
+      partition by events.visit_id, events.event_id
+      order by events.collector_tstamp nulls last, events.etl_tstamp nulls last, events.derived_tstamp nulls last,
+        events.dvce_created_tstamp nulls last, events.load_tstamp nulls last
     ) as copy_number
-  from {{ source("lake", "events") }}
+  from events
+  inner join visits on visits.visit_id = events.visit_id
+),
+
+told as (
+  select
+    visit_id, session_week,
+    event_id, event_name, app_id, platform, user_id, network_userid, domain_sessionid, domain_sessionidx,
+    first_value(domain_userid) over (
+      partition by visit_id
+      order by case when domain_userid is null then 1 else 0 end, derived_tstamp nulls last, dvce_created_tstamp nulls last,
+        event_id
+      rows between unbounded preceding and unbounded following
+    ) as domain_userid,
+    collector_tstamp, derived_tstamp, dvce_created_tstamp,
+    {{ fields(page_fields()) }},
+    page_referrer, {{ fields(referrer_fields()) }},
+    mkt_medium, mkt_source, mkt_term, mkt_content, mkt_campaign, mkt_clickid, mkt_network,
+    nullif(regexp_extract(page_urlquery, '(^|&)utm_source_platform=([^&]*)', 2), '') as mkt_source_platform,
+    lower(trim(coalesce(mkt_source, ''))) as source_name,
+    lower(trim(coalesce(mkt_medium, ''))) as medium,
+    lower(trim(coalesce(mkt_campaign, ''))) as campaign,
+    {{ fields(geo_fields()) }},
+    user_ipaddress, useragent, br_renderengine, br_lang, br_colordepth, os_timezone, dvce_type,
+    coalesce({{ told(var("places").useragent_family) }}, br_family) as useragent_family,
+    coalesce({{ told(var("places").entity_os_family) }}, os_family) as os_family,
+    cast(dvce_screenwidth as {{ dbt.type_string() }}) || 'x' || cast(dvce_screenheight as {{ dbt.type_string() }})
+      as screen_resolution,
+    br_viewwidth, br_viewheight, doc_width, doc_height, pp_xoffset_max, pp_yoffset_max,
+    {{ told(var("places").page_view_id) }} as page_view_id
+    {%- for name in entity_fields() %},
+    {{ told(var("places")[name]) }} as {{ name }}
+    {%- endfor %}
+    {%- for conversion in var("conversions") %},
+    coalesce({{ conversion.condition }}, false) as is_conversion_{{ loop.index }},
+    cast(coalesce({{ conversion.value }}, {{ conversion.default_value }}) as double) as conversion_value_{{ loop.index }}
+    {%- endfor %}
+    {%- for name, trait in var("traits").items() %},
+    {{ told(trait) }} as trait_{{ name }}
+    {%- endfor %}
+  from copies
+  where copy_number = 1 and {{ is_within_session() }}
 )
 
 select
-  event_id, event_name, app_id, user_id, domain_userid, domain_sessionid, domain_sessionidx, network_userid,
-  collector_tstamp, derived_tstamp, dvce_created_tstamp,
-  {{ fields(page_fields()) }},
-  page_referrer, refr_urlhost, refr_urlpath, refr_medium, refr_source, refr_term,
-  mkt_medium, mkt_source, mkt_term, mkt_content, mkt_campaign, mkt_clickid, mkt_network,
+  told.*,
+  {{ content_group() }} as content_group,
+  {{ device_category() }} as device_category,
   {{ channel_group() }} as default_channel_group,
-  geo_country, geo_region, geo_region_name, geo_city, geo_timezone, br_lang, useragent,
-  br_family as useragent_family,
-  os_family,
-  case dvce_type
-    when 'Computer' then 'Desktop' when 'Mobile' then 'Mobile' when 'Tablet' then 'Tablet' else 'Other'
-  end as device_category,
-  br_viewwidth, br_viewheight, doc_width, doc_height, pp_xoffset_max, pp_yoffset_max,
-  {{ told(var("page_view_id")) }} as page_view_id
-  {%- for conversion in var("conversions") %},
-  coalesce({{ conversion.condition }}, false) as is_conversion_{{ loop.index }},
-  cast(coalesce({{ conversion.value }}, {{ conversion.default_value }}) as double) as conversion_value_{{ loop.index }}
-  {%- endfor %}
-  {%- for name, trait in var("traits").items() %},
-  {{ told(trait) }} as trait_{{ name }}
-  {%- endfor %}
-from events
-where copy_number = 1 and domain_userid is not null and not {{ is_bot() }}
+  coalesce(mapping.person_id, told.domain_userid) as person_id,
+  coalesce(mapping.user_id, told.domain_userid) as stitched_user_id,
+  mapping.user_id as mapped_user_id
+from told
+left join {{ ref("user_mapping") }} as mapping on mapping.domain_userid = told.domain_userid
+left join {{ ref("source_categories") }} as categories on categories.source = told.source_name

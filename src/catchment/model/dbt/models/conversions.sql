@@ -1,3 +1,8 @@
+{{ config(
+  unique_key=["cv_id", "visit_id"], partition_by="session_week",
+  scope="visit_id in (select visit_id from touched_days)",
+  partitions="select distinct cast(date_trunc('week', event_date) as date) from touched_days"
+) }}
 {#- Grain: one event that meets the condition of one declared conversion. -#}
 with converted as (
   {%- for conversion in var("conversions") %}
@@ -14,14 +19,16 @@ with converted as (
 )
 
 select
-  concat(converted.event_id, '/', converted.conversion_name) as cv_id,
-  converted.event_id,
-  converted.conversion_name as cv_type,
-  converted.derived_tstamp as cv_tstamp,
-  converted.conversion_value as cv_value,
-  converted.domain_sessionid,
-  converted.domain_userid,
-  coalesce(mapping.person_id, converted.domain_userid) as person_id,
-  coalesce(converted.user_id, mapping.user_id) as user_id
+  concat(event_id, '/', conversion_name) as cv_id,
+  event_id,
+  conversion_name as cv_type,
+  derived_tstamp as cv_tstamp,
+  dvce_created_tstamp,
+  conversion_value as cv_value,
+  domain_sessionid,
+  domain_userid,
+  person_id,
+  stitched_user_id,
+  coalesce(user_id, mapped_user_id) as user_id,
+  visit_id, session_week
 from converted
-left join {{ ref("user_mapping") }} as mapping on mapping.domain_userid = converted.domain_userid

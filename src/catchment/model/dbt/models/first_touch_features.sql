@@ -1,15 +1,24 @@
+{{ config(
+  unique_key="person_id", partition_by="first_week",
+  scope="person_id in (select person_id from touched_people)"
+) }}
 {#- Grain: one person, as known when the first session ended (`observed_tstamp`). Nothing that happened later is a
     feature; `converted` and `first_conversion_tstamp` are what is to be predicted. -#}
-with ordered as (
-  select
-    *, row_number() over (partition by person_id order by start_tstamp, domain_sessionid) as place
-  from {{ ref("sessions") }}
+{%- set parts -%}
+  select first_week from {{ ref("people") }} where person_id in (select person_id from {{ ref("touched_people") }})
+{%- endset %}
+with firsts as (
+  select sessions.*
+  from {{ rows_of(ref("sessions"), "session_week", parts) }} as sessions
+  inner join {{ ref("people") }} as people on people.first_domain_sessionid = sessions.domain_sessionid
+  where people.person_id in (select person_id from {{ ref("touched_people") }})
 ),
 
 first_views as (
   select
     *, row_number() over (partition by domain_sessionid order by page_view_in_session_index) as place
-  from {{ ref("page_views") }}
+  from {{ rows_of(ref("page_views"), "session_week", parts) }} as views
+  where domain_sessionid in (select domain_sessionid from firsts)
 ),
 
 converted as (
@@ -18,7 +27,7 @@ converted as (
     max(case when conversions.cv_tstamp <= firsts.end_tstamp then 1 else 0 end) as before,
     min(conversions.cv_tstamp) as first_conversion_tstamp
   from {{ ref("conversions") }} as conversions
-  inner join ordered as firsts on firsts.person_id = conversions.person_id and firsts.place = 1
+  inner join firsts on firsts.person_id = conversions.person_id
   group by conversions.person_id
 )
 
@@ -40,8 +49,8 @@ select
   firsts.end_tstamp as observed_tstamp,
   coalesce(converted.before, 0) = 1 as converted_before,
   converted.first_conversion_tstamp is not null and coalesce(converted.before, 0) = 0 as converted,
-  converted.first_conversion_tstamp
-from ordered as firsts
+  converted.first_conversion_tstamp,
+  firsts.session_week as first_week
+from firsts
 left join first_views as views on views.domain_sessionid = firsts.domain_sessionid and views.place = 1
 left join converted on converted.person_id = firsts.person_id
-where firsts.place = 1

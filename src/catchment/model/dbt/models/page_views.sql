@@ -1,12 +1,23 @@
-{#- Grain: one view of one page. Engaged time counts heartbeats in which the visitor did something. -#}
-with views as (
+{{ config(
+  unique_key=["page_view_id", "domain_sessionid"], partition_by="session_week",
+  scope="domain_sessionid in (select visit_id from touched_days)",
+  partitions="select distinct cast(date_trunc('week', event_date) as date) from touched_days"
+) }}
+{#- Grain: one view of one page in one session. Engaged time counts heartbeats in which the visitor did something. Pings of a
+    page that was opened in another session count for neither of its views. -#}
+with events as (
+  select * from {{ ref("base_events") }} where domain_sessionid is not null and page_view_id is not null
+),
+
+views as (
   select
     *,
     row_number() over (
-      partition by page_view_id order by derived_tstamp, dvce_created_tstamp, event_id
+      partition by domain_sessionid, page_view_id
+      order by derived_tstamp nulls last, dvce_created_tstamp nulls last, event_id
     ) as copy_number
-  from {{ ref("base_events") }}
-  where event_name = 'page_view' and page_view_id is not null
+  from events
+  where event_name = 'page_view'
 ),
 
 pings as (
@@ -16,8 +27,8 @@ pings as (
     max(derived_tstamp) as end_tstamp,
     {{ var("heartbeat_s") }} * (count(distinct {{ heartbeat_of("dvce_created_tstamp") }}) - 1)
       + {{ var("min_visit_length_s") }} as engaged_time_in_s
-  from {{ ref("base_events") }}
-  where event_name = 'page_ping' and page_view_id is not null
+  from events
+  where event_name = 'page_ping'
   group by page_view_id, domain_sessionid
 ),
 
@@ -31,8 +42,8 @@ scrolls as (
     max(br_viewheight) as br_viewheight,
     least(greatest(max(coalesce(pp_xoffset_max, 0)), 0), max(doc_width)) as pixels_x,
     least(greatest(max(coalesce(pp_yoffset_max, 0)), 0), max(doc_height)) as pixels_y
-  from {{ ref("base_events") }}
-  where event_name in ('page_view', 'page_ping') and page_view_id is not null and doc_width > 0 and doc_height > 0
+  from events
+  where event_name in ('page_view', 'page_ping') and doc_width > 0 and doc_height > 0
   group by page_view_id, domain_sessionid
 ),
 
@@ -40,7 +51,7 @@ numbered as (
   select
     views.*,
     row_number() over (
-      partition by domain_sessionid order by derived_tstamp, dvce_created_tstamp, event_id
+      partition by domain_sessionid order by derived_tstamp nulls last, dvce_created_tstamp nulls last, event_id
     ) as page_view_in_session_index,
     count(*) over (partition by domain_sessionid) as page_views_in_session
   from views
@@ -48,9 +59,8 @@ numbered as (
 )
 
 select
-  views.page_view_id, views.event_id, views.app_id, views.user_id, views.domain_userid,
-  coalesce(mapping.person_id, views.domain_userid) as person_id,
-  views.network_userid, views.domain_sessionid, views.domain_sessionidx,
+  views.page_view_id, views.event_id, views.app_id, views.platform, views.user_id, views.domain_userid,
+  views.person_id, views.stitched_user_id, views.network_userid, views.domain_sessionid, views.domain_sessionidx,
   cast(views.page_view_in_session_index as int) as page_view_in_session_index,
   cast(views.page_views_in_session as int) as page_views_in_session,
   views.dvce_created_tstamp, views.collector_tstamp, views.derived_tstamp,
@@ -66,10 +76,15 @@ select
   round(
     100.0 * least(scrolls.pixels_y + scrolls.br_viewheight, scrolls.doc_height) / cast(scrolls.doc_height as double)
   ) as vertical_percentage_scrolled,
+  views.doc_width, views.doc_height, views.content_group,
   {{ fields(page_fields(), "views.") }},
-  {{ fields(source_fields(), "views.") }},
-  {{ fields(visitor_fields(), "views.") }}
+  {{ fields(marketing_fields(), "views.") }},
+  views.page_referrer,
+  {{ fields(referrer_fields(), "views.") }},
+  {{ fields(geo_fields(), "views.") }},
+  views.br_lang, views.br_viewwidth, views.br_viewheight, views.br_colordepth,
+  {{ fields(device_fields(), "views.") }},
+  views.session_week
 from numbered as views
 left join pings on pings.page_view_id = views.page_view_id and pings.domain_sessionid = views.domain_sessionid
 left join scrolls on scrolls.page_view_id = views.page_view_id and scrolls.domain_sessionid = views.domain_sessionid
-left join {{ ref("user_mapping") }} as mapping on mapping.domain_userid = views.domain_userid

@@ -1,10 +1,18 @@
+{{ config(
+  unique_key="person_id", partition_by="first_week",
+  scope="person_id in (select person_id from touched_people)"
+) }}
 {#- Grain: one person, over all cookies and sessions. Traits are the last that were told. -#}
 {%- set traits = var("traits") -%}
 {%- set usual = ["email", "first_name", "last_name", "company", "country"] -%}
-with ordered as (
+with cookies as (
   select
-    *, row_number() over (partition by person_id order by start_tstamp, domain_sessionid) as place
-  from {{ ref("sessions") }}
+    users.*,
+    row_number() over (
+      partition by users.person_id order by users.start_tstamp nulls last, users.domain_userid
+    ) as place
+  from {{ ref("users") }} as users
+  where users.person_id in (select person_id from {{ ref("touched_people") }})
 ),
 
 totals as (
@@ -12,40 +20,52 @@ totals as (
     person_id,
     min(start_tstamp) as first_seen_tstamp,
     max(end_tstamp) as last_seen_tstamp,
-    count(*) as sessions,
+    count(*) as devices,
+    sum(sessions) as sessions,
     sum(page_views) as page_views,
     sum(engaged_time_in_s) as engaged_time_in_s,
     sum(absolute_time_in_s) as absolute_time_in_s
-  from {{ ref("sessions") }}
+  from cookies
   group by person_id
 ),
 
 converted as (
   select person_id, count(*) as conversions, min(cv_tstamp) as first_conversion_tstamp
   from {{ ref("conversions") }}
+  where person_id in (select person_id from {{ ref("touched_people") }})
   group by person_id
 ),
 
 logins as (
   select
-    person_id, user_id, row_number() over (partition by person_id order by end_tstamp desc, domain_userid) as recency
+    person_id, user_id,
+    row_number() over (partition by person_id order by end_tstamp desc nulls last, domain_userid) as recency
   from {{ ref("user_mapping") }}
-)
-{%- for name in traits %},
+),
 
-trait_{{ name }} as (
+told as (
   select
-    coalesce(mapping.person_id, events.domain_userid) as person_id,
-    events.trait_{{ name }} as told,
+    coalesce(mapping.person_id, traits.domain_userid) as person_id, traits.trait, traits.told,
     row_number() over (
-      partition by coalesce(mapping.person_id, events.domain_userid)
-      order by events.derived_tstamp desc, events.event_id desc
+      partition by coalesce(mapping.person_id, traits.domain_userid), traits.trait
+      order by traits.told_tstamp desc nulls last, traits.event_id desc, traits.told desc
     ) as recency
-  from {{ ref("base_events") }} as events
-  left join {{ ref("user_mapping") }} as mapping on mapping.domain_userid = events.domain_userid
-  where events.trait_{{ name }} is not null
+  from {{ ref("user_traits") }} as traits
+  left join {{ ref("user_mapping") }} as mapping on mapping.domain_userid = traits.domain_userid
 )
-{%- endfor %}
+{%- if traits %},
+
+wide as (
+  select
+    person_id
+    {%- for name in traits %},
+    max(case when trait = '{{ name }}' then told end) as {{ name }}
+    {%- endfor %}
+  from told
+  where recency = 1
+  group by person_id
+)
+{%- endif %}
 
 select
   firsts.person_id,
@@ -54,25 +74,28 @@ select
   cast(null as {{ dbt.type_string() }}) as {{ name }},
   {% endfor -%}
   {% for name in traits if name != "country" -%}
-  trait_{{ name }}.told as {{ name }},
+  wide.{{ name }},
   {% endfor -%}
-  {% if "country" in traits %}coalesce(trait_country.told, firsts.geo_country){% else %}firsts.geo_country{% endif %} as country,
+  {% if "country" in traits %}coalesce(wide.country, firsts.first_geo_country){% else %}firsts.first_geo_country{% endif %} as country,
   totals.first_seen_tstamp, totals.last_seen_tstamp,
+  cast(totals.devices as int) as devices,
   cast(totals.sessions as int) as sessions,
   cast(totals.page_views as int) as page_views,
   cast(totals.engaged_time_in_s as int) as engaged_time_in_s,
   cast(totals.absolute_time_in_s as int) as absolute_time_in_s,
   firsts.first_page_title, firsts.first_page_urlpath, firsts.refr_urlhost, firsts.refr_medium, firsts.refr_source,
   firsts.mkt_medium, firsts.mkt_source, firsts.mkt_campaign, firsts.mkt_term, firsts.mkt_content,
-  firsts.default_channel_group, firsts.geo_country, firsts.br_lang, firsts.device_category, firsts.os_family,
+  firsts.default_channel_group, firsts.first_geo_country as geo_country, firsts.first_br_lang as br_lang,
+  firsts.device_category, firsts.os_family,
   cast(coalesce(converted.conversions, 0) as int) as conversions,
   coalesce(converted.conversions, 0) > 0 as converted,
-  converted.first_conversion_tstamp
-from ordered as firsts
+  converted.first_conversion_tstamp,
+  firsts.domain_userid as first_domain_userid, firsts.first_domain_sessionid, firsts.first_week
+from cookies as firsts
 inner join totals on totals.person_id = firsts.person_id
 left join converted on converted.person_id = firsts.person_id
 left join logins on logins.person_id = firsts.person_id and logins.recency = 1
-{%- for name in traits %}
-left join trait_{{ name }} on trait_{{ name }}.person_id = firsts.person_id and trait_{{ name }}.recency = 1
-{%- endfor %}
+{%- if traits %}
+left join wide on wide.person_id = firsts.person_id
+{%- endif %}
 where firsts.place = 1

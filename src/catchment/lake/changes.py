@@ -1,0 +1,79 @@
+"""Which files came into a table between two of its versions, read from its Delta log."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import unquote
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+from deltalake import DeltaTable
+from deltalake.fs.fs_handler import DeltaStorageHandler
+from pyarrow.fs import FileSystem, PyFileSystem
+
+from catchment.lake.lake import Lake
+
+
+class Appended:
+    """The rows that were appended to a table since a version."""
+
+    def __init__(self, delta: DeltaTable, paths: list[str]) -> None:
+        self._delta = delta
+        self.paths = paths
+
+    def read(self, columns: list[str]) -> pa.RecordBatchReader:
+        """Give these columns of the rows, batch by batch; a column that a file has not is null."""
+        whole = pa.schema(self._delta.schema().to_arrow())
+        schema = pa.schema([pa.field(whole.field(name)) for name in columns])
+        if not self.paths:
+            return schema.empty_table().to_reader()
+        files = ds.dataset(
+            self.paths, schema=schema, format="parquet", filesystem=_files(self._delta), partitioning=_hive(whole)
+        )
+        return files.scanner(columns=columns).to_reader()
+
+
+def appended_since(lake: Lake, table: str, version: int) -> Appended | None:
+    """Give what was appended after `version`; None where that cannot be told, or where rows were removed or changed.
+
+    Compaction moves rows without changing them, so its files are left out, and those it replaced are read as long as
+    they stand.
+    """
+    delta = lake.delta(table)
+    files = _files(delta)
+    paths = []
+    for number in range(version + 1, delta.version() + 1):
+        actions = _actions(files, number)
+        if actions is None:
+            return None
+        changes = [change for action in actions for change in _changes(action)]
+        if any(kind == "remove" for kind, _ in changes):
+            return None
+        paths += [path for _, path in changes]
+    if any(not info.is_file for info in files.get_file_info(paths)):
+        return None
+    return Appended(delta, paths)
+
+
+def _actions(files: FileSystem, version: int) -> list[dict[str, Any]] | None:
+    path = f"_delta_log/{version:020}.json"
+    try:
+        with files.open_input_stream(path) as stream:
+            return [json.loads(line) for line in stream.read().splitlines() if line.strip()]
+    except FileNotFoundError:
+        return None
+
+
+def _changes(action: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for kind in ("add", "remove"):
+        change = action.get(kind)
+        if change is not None and change.get("dataChange", True):
+            yield kind, unquote(change["path"])
+
+
+def _files(delta: DeltaTable) -> FileSystem:
+    return PyFileSystem(DeltaStorageHandler.from_table(delta._table))
+
+
+def _hive(schema: pa.Schema) -> ds.Partitioning:
+    return ds.partitioning(flavor="hive", schema=schema)

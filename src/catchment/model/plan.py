@@ -1,0 +1,82 @@
+"""What one build has to do: which events are new to the models, and whether everything must be built anew.
+
+Only *which* visits and people are counted again is decided here, never what comes out: counting more of them than
+needed gives the same tables.
+"""
+
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pyarrow as pa
+
+from catchment.lake.changes import appended_since
+from catchment.lake.lake import Lake
+from catchment.model import ModelSettings
+from catchment.tables import MODEL_BUILDS
+
+PROJECT = Path(__file__).parent / "dbt"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One build: `since` is the version of `events` that the models stand at, None where all is built anew."""
+
+    since: int | None
+    through: int
+    reason: str
+    first_day: date | None = None
+    last_day: date | None = None
+
+    def within(self, first_day: date, last_day: date) -> "Plan":
+        """Give the same plan for the visits that began on these days only."""
+        return replace(self, first_day=first_day, last_day=last_day)
+
+
+def plan_build(lake: Lake, fingerprint: str, *, full_refresh: bool) -> Plan:
+    """Decide whether the standing tables can be brought up to date, and from where."""
+    through = lake.delta("events").version()
+    if full_refresh:
+        return Plan(None, through, "asked for")
+    builds = {row["model"]: row for row in lake.read(MODEL_BUILDS.name).to_pylist()}
+    for model in merged_models():
+        if model not in builds or not lake.exists(model):
+            return Plan(None, through, f"{model} was never built whole")
+        if builds[model]["fingerprint"] != fingerprint:
+            return Plan(None, through, f"{model} was built by other SQL or settings")
+    since = min(int(builds[model]["events_version"]) for model in merged_models())
+    if appended_since(lake, "events", since) is None:
+        return Plan(None, through, "events were removed, or the log of their arrival was")
+    return Plan(since, through, f"events since version {since}")
+
+
+def merged_models() -> list[str]:
+    """Name the shipped models that are brought up to date rather than replaced."""
+    return sorted(path.stem for path in (PROJECT / "models").glob("*.sql") if "unique_key" in path.read_text())
+
+
+def mark_of(settings: ModelSettings, macros: Path | None) -> str:
+    """Give a fingerprint of what the tables depend on beside events: SQL, lists, settings, overriding macros."""
+    digest = hashlib.sha256(settings.model_dump_json(exclude={"user_models", "user_macros"}).encode())
+    folders = [PROJECT, *([macros] if macros is not None else [])]
+    for folder in folders:
+        for path in sorted(folder.rglob("*")):
+            if path.suffix in (".sql", ".csv"):
+                digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def forget_builds(lake: Lake) -> None:
+    """Note that nothing stands whole, before all is built anew: a build that is cut off is then begun again."""
+    if lake.exists(MODEL_BUILDS.name):
+        lake.overwrite(MODEL_BUILDS.name, MODEL_BUILDS.schema.empty_table())
+
+
+def note_builds(lake: Lake, models: list[str], fingerprint: str, through: int) -> None:
+    """Note which version of `events` these models stand at now."""
+    rows = [
+        {"model": name, "fingerprint": fingerprint, "events_version": through, "built_at": datetime.now(UTC)}
+        for name in models
+    ]
+    lake.merge(MODEL_BUILDS.name, pa.Table.from_pylist(rows, schema=MODEL_BUILDS.schema))
