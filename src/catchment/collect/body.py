@@ -39,61 +39,54 @@ class Bodies:
 
     async def read(self, request: Request, protocol: Any) -> Body:
         """Read the body of a request; raises BodyNotWhole or TooMuchAtOnce."""
-        told = request.header("content-length")
-        expected = int(told) if told is not None else None
-        reserved = min(expected if expected is not None else self._max_body_bytes, self._max_body_bytes)
+        told = request.named.get("content-length")
+        expected = None if told is None else int(told)
+        is_short = expected is not None and expected <= self._max_body_bytes
+        reserved = expected if is_short and expected is not None else self._max_body_bytes
         if self._held_bytes + reserved > self._max_held_bytes:
             raise TooMuchAtOnce("The collector holds as many bodies as it may.", hint="Raise collect.max_held_bytes.")
         self._held_bytes += reserved
+        wait = self._deadlines.begin()
         try:
-            if expected is not None and expected <= self._max_body_bytes:
-                body = Body(await self._read_whole(protocol))
-            else:
-                body = await self._read_some(protocol, expected)
+            body = Body(await protocol()) if is_short else await self._read_some(protocol, expected, wait)
+        except (ProtocolClosed, asyncio.CancelledError) as error:
+            self._deadlines.forgive(wait, error)
+            raise BodyNotWhole("The body did not all come.") from error
         finally:
+            self._deadlines.end(wait)
             self._held_bytes -= reserved
-        encoding = request.header("content-encoding")
-        if encoding is None or not body.content or body.cut_from:
+        encoding = request.named.get("content-encoding")
+        return body if encoding is None else self._unpacked(body, encoding)
+
+    async def _read_some(self, protocol: Any, expected: int | None, wait: "Wait") -> Body:
+        """Read a body that is too long, or does not tell its length; what is cut is never held."""
+        kept = bytearray()
+        came = 0
+        try:
+            async for chunk in protocol:
+                came += len(chunk)
+                kept += chunk[: self._max_body_bytes - len(kept)]
+        except (ProtocolClosed, asyncio.CancelledError) as error:
+            if came <= self._max_body_bytes:
+                raise
+            self._deadlines.forgive(wait, error)
+        if came > self._max_body_bytes:
+            # However it ended: it would be too long the next time as well, so that nobody may send it for ever.
+            return Body(bytes(kept), cut_from=max(came, expected or 0))
+        if expected is not None:
+            raise BodyNotWhole("The body did not all come.")
+        return Body(bytes(kept))
+
+    def _unpacked(self, body: Body, encoding: str) -> Body:
+        if not body.content or body.cut_from:
             return body
         try:
             return Body(unpack(body.content, encoding, self._max_body_bytes))
         except StillPacked as error:
             return Body(body.content, still_packed=str(error))
 
-    async def _read_whole(self, protocol: Any) -> bytes:
-        try:
-            content: bytes = await self._deadlines.keep(protocol())
-        except (ProtocolClosed, TimeoutError) as error:
-            raise BodyNotWhole("The body did not all come.") from error
-        return content
 
-    async def _read_some(self, protocol: Any, expected: int | None) -> Body:
-        """Read a body that is too long, or does not tell its length; what is cut is never held."""
-        beginning = _Beginning(self._max_body_bytes)
-        is_late = False
-        try:
-            await self._deadlines.keep(beginning.take_from(protocol))
-        except TimeoutError:
-            is_late = True
-        content, came = bytes(beginning.content), beginning.came
-        if came > self._max_body_bytes:
-            # However it ended: it would be too long the next time as well, so that nobody may send it for ever.
-            return Body(content, cut_from=max(came, expected or 0))
-        if is_late or expected is not None:
-            raise BodyNotWhole("The body did not all come.")
-        return Body(content)
-
-
-class _Beginning:
-    def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
-        self.content = bytearray()
-        self.came = 0
-
-    async def take_from(self, protocol: Any) -> None:
-        async for chunk in protocol:
-            self.came += len(chunk)
-            self.content += chunk[: self._max_bytes - len(self.content)]
+Wait = asyncio.Task[Any]
 
 
 class Deadlines:
@@ -101,30 +94,34 @@ class Deadlines:
 
     def __init__(self, timeout_s: float) -> None:
         self._timeout_s = timeout_s
-        self._waits: dict[asyncio.Task[Any], float] = {}
-        self._overdue: set[asyncio.Task[Any]] = set()
+        self._waits: dict[Wait, float] = {}
+        self._overdue: set[Wait] = set()
         self._is_watching = False
 
-    async def keep(self, wait: Any) -> Any:
-        """Give what `wait` gives; raises TimeoutError where it takes too long."""
+    def begin(self) -> Wait:
+        """Begin to wait in this task, which is cancelled where it does not `end` in time."""
         task = asyncio.current_task()
         if task is None:
-            return await wait
+            raise RuntimeError("only a task can wait")
         loop = task.get_loop()
         self._waits[task] = loop.time() + self._timeout_s
         if not self._is_watching:
             self._is_watching = True
             loop.call_later(self._timeout_s / SWEEPS, self._sweep, loop)
-        try:
-            return await wait
-        except asyncio.CancelledError:
-            if task not in self._overdue:
-                raise
-            task.uncancel()
-            raise TimeoutError from None
-        finally:
-            del self._waits[task]
-            self._overdue.discard(task)
+        return task
+
+    def end(self, wait: Wait) -> None:
+        """End a wait, however it went."""
+        del self._waits[wait]
+        if self._overdue:
+            self._overdue.discard(wait)
+
+    def forgive(self, wait: Wait, error: BaseException) -> None:
+        """Let the task go on that was cancelled for being late; raises the error again where others cancelled it."""
+        if isinstance(error, asyncio.CancelledError):
+            if wait not in self._overdue:
+                raise error
+            wait.uncancel()
 
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
         now = loop.time()

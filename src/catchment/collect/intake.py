@@ -1,6 +1,6 @@
 """What every route works with: the settings, the log, and the one way into it."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from catchment import __version__
@@ -22,12 +22,12 @@ class Intake:
         self.is_closing = False
         self._clock = clock
         self._collector = f"catchment-{__version__}-{settings.log['type']}"
-        self._credentials = ("access-control-allow-credentials", "true")
-        self._vary = ("vary", "origin")
-        self._p3p = [] if settings.p3p is None else [("p3p", settings.p3p)]
+        self._trust_forwarded = settings.trust_forwarded
+        p3p = [] if settings.p3p is None else [("p3p", settings.p3p)]
+        self._shared = [("access-control-allow-credentials", "true"), ("vary", "origin"), *p3p]
 
-    async def keep(self, request: Request, network_userid: str | None) -> None:
-        """Return once the request is durably in the log; raises LogUnavailable, in bounded time, where it is not.
+    def keep(self, request: Request, network_userid: str | None) -> Awaitable[None]:
+        """Put the request in the log: await it. Raises LogUnavailable, in bounded time, where it is not durable.
 
         The server answers LogUnavailable with 503: no route needs to.
         """
@@ -36,14 +36,13 @@ class Intake:
             network_userid,
             now=self._clock(),
             collector=self._collector,
-            trust_forwarded=self.settings.trust_forwarded,
+            trust_forwarded=self._trust_forwarded,
         )
-        await self.log.append(payload)
+        return self.log.append(payload)
 
     def shared_headers(self, request: Request) -> Headers:
         """Give the headers that every answer to a page's script carries.
 
         The origin is echoed: browsers that send a cookie along refuse a wildcard.
         """
-        origin = ("access-control-allow-origin", request.header("origin") or "*")
-        return [origin, self._credentials, self._vary, *self._p3p]
+        return [("access-control-allow-origin", request.named.get("origin", "*")), *self._shared]

@@ -50,7 +50,7 @@ class _Redirect:
             return Answer(400, TEXT_HEADERS, str(error).encode())
         request.path = REDIRECT_PATH
         try:
-            headers = await self._tracker.keep_as(request, visitor)
+            headers = await self._tracker.keep(request, visitor)
         except LogUnavailable as error:
             # Nobody sends a click again: an error page would lose the visitor and save nothing.
             facts.error("collect lost a redirect: %s", error)

@@ -27,7 +27,7 @@ class Body(NamedTuple):
 class Request:
     """A request; header names are in lower case, and the first of two with one name counts."""
 
-    __slots__ = ("_named", "body", "client", "headers", "method", "path", "querystring", "source")
+    __slots__ = ("body", "client", "headers", "method", "named", "path", "querystring", "source")
 
     def __init__(self, method: str, path: str, querystring: str, headers: list[tuple[str, str]], client: str) -> None:
         self.method = method
@@ -37,21 +37,21 @@ class Request:
         self.client = client
         self.body = Body()
         self.source = ""
-        self._named = dict(reversed(headers))
+        self.named = dict(reversed(headers))
 
     def header(self, name: str) -> str | None:
         """Give the first header of that name."""
-        return self._named.get(name)
+        return self.named.get(name)
 
     @property
     def is_anonymous(self) -> bool:
         """Say whether the tracker asked not to be known (`SP-Anonymous`, any value)."""
-        return ANONYMOUS_HEADER in self._named
+        return ANONYMOUS_HEADER in self.named
 
     def cookie(self, name: str) -> str | None:
         """Give the first cookie of that name."""
         # Parted by hand: http.cookies drops every cookie after the first that breaks the RFC.
-        for part in (self._named.get("cookie") or "").split(";"):
+        for part in (self.named.get("cookie") or "").split(";"):
             key, _, value = part.partition("=")
             if key.strip() == name:
                 return value.strip().strip('"')

@@ -63,27 +63,33 @@ class Collector:
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         """Answer one request."""
+        try:
+            answer = await self._answer(scope, protocol)
+        except asyncio.CancelledError:
+            # Only the server cancels, because the other end is gone: nobody is left to answer.
+            return
+        if scope.method == "HEAD" or not answer.body:
+            protocol.response_empty(answer.status, answer.headers)
+        else:
+            protocol.response_bytes(answer.status, answer.headers, answer.body)
+
+    async def _answer(self, scope: Any, protocol: Any) -> Answer:
         method = scope.method
         path = scope.path
         path = self._paths.get(path, path)
         answering = self._routes.find(method, path)
         if answering is None:
-            protocol.response_str(404, TEXT_HEADERS, "404 not found")
-            return
+            return Answer(404, TEXT_HEADERS, b"404 not found")
         request = Request(method, path, scope.query_string, scope.headers.items(), _host_of(scope.client))
         try:
             if method == "POST":
                 request.body = await self._bodies.read(request, protocol)
-            answer = await answering(request)
+            return await answering(request)
         except (LogUnavailable, TooMuchAtOnce) as error:
             facts.error("collect refused a payload: %s", error)
-            answer = self._refuse(request, 503, b"the payload could not be kept, send it again")
+            return self._refuse(request, 503, b"the payload could not be kept, send it again")
         except BodyNotWhole:
-            answer = self._refuse(request, 408, b"the body did not all come, send it again")
-        if method == "HEAD" or not answer.body:
-            protocol.response_empty(answer.status, answer.headers)
-        else:
-            protocol.response_bytes(answer.status, answer.headers, answer.body)
+            return self._refuse(request, 408, b"the body did not all come, send it again")
 
     def _refuse(self, request: Request, status: int, why: bytes) -> Answer:
         return Answer(status, [*RETRY_HEADERS, *self.intake.shared_headers(request)], why)
@@ -105,12 +111,13 @@ def serve_collector(settings: CollectSettings, folder: Path, more_routes: Iterab
 def _serve_alone(settings: CollectSettings, folder: Path, more_routes: Iterable[RouteSource]) -> None:
     log = open_log(settings, folder)
     try:
-        asyncio.run(_serve(settings, Collector(settings, log, more_routes=more_routes)))
+        asyncio.run(serve(settings, Collector(settings, log, more_routes=more_routes)))
     finally:
         log.close()
 
 
-async def _serve(settings: CollectSettings, collector: Collector) -> None:
+async def serve(settings: CollectSettings, collector: Collector) -> None:
+    """Serve in this process until SIGTERM or SIGINT."""
     server = Server(
         collector,
         address=settings.host,

@@ -37,29 +37,25 @@ class Tracker:
 
     async def answer_batch(self, request: Request) -> Answer:
         """Keep a batch."""
-        return Answer(200, [*TEXT_HEADERS, *await self.keep(request)], b"ok")
+        return Answer(200, [*TEXT_HEADERS, *await self.keep(request, self.choose_visitor(request))], b"ok")
 
     async def answer_pixel(self, request: Request) -> Answer:
         """Keep the event of a query string."""
         if self._visitors.bounces(request) and not self.is_refused(request):
             return self._bounce(request)
-        return Answer(200, [*PIXEL_HEADERS, *await self.keep(request)], PIXEL)
+        return Answer(200, [*PIXEL_HEADERS, *await self.keep(request, self.choose_visitor(request))], PIXEL)
 
-    async def keep(self, request: Request) -> Headers:
+    async def keep(self, request: Request, network_userid: str | None) -> Headers:
         """Keep a request, unless its sender refuses to be tracked, and give the headers of the answer."""
-        return await self.keep_as(request, self.choose_visitor(request))
-
-    async def keep_as(self, request: Request, network_userid: str | None) -> Headers:
-        """Keep a request as `keep` does, of a visitor who is chosen already."""
         headers = self._intake.shared_headers(request)
-        if self.is_refused(request):
+        if self._refusal is not None and self.is_refused(request):
             return headers
         await self._intake.keep(request, network_userid)
         return headers + self._visitors.set_cookies(request, network_userid)
 
     def choose_visitor(self, request: Request) -> str | None:
-        """Choose who this is; nobody where they asked not to be known."""
-        return None if self.is_refused(request) else self._visitors.choose(request)
+        """Choose who this is: their cookie, else somebody new; None where they asked not to be known."""
+        return self._visitors.choose(request)
 
     def is_refused(self, request: Request) -> bool:
         """Say whether the sender carries the cookie by which a visitor refuses."""

@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 from urllib.parse import parse_qsl, quote, urlsplit
-from uuid import UUID, uuid4
 
 from catchment.collect import CookieSettings
+from catchment.collect.envelope import new_id
 from catchment.collect.request import Request
 from catchment.collect.route import Headers
 
@@ -18,7 +18,7 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 class Visitors:
     """Reads and writes the visitor cookie."""
 
-    def __init__(self, cookie: CookieSettings, new_id: Callable[[], UUID] = uuid4) -> None:
+    def __init__(self, cookie: CookieSettings, new_id: Callable[[], str] = new_id) -> None:
         self._cookie = cookie
         self._new_id = new_id
         # A page has few origins, and each asks with every event.
@@ -37,7 +37,7 @@ class Visitors:
         bounce = self._cookie.bounce
         if bounce.enabled and self._has_bounced(request):
             return bounce.fallback_network_userid
-        return str(self._new_id())
+        return self._new_id()
 
     def set_cookies(self, request: Request, network_userid: str | None) -> Headers:
         """Give the Set-Cookie headers, none where no cookie may be set."""
