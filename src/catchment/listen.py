@@ -1,5 +1,6 @@
 """Servers of this product as child processes: check the port, start, wait until healthy, stop."""
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -11,7 +12,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import wait
-from typing import Any
+from typing import Any, NoReturn
 
 from catchment.errors import CatchmentError, PortInUse
 
@@ -66,6 +67,18 @@ def serve_while_parent_lives(serve: Callable[..., None], *arguments: Any) -> Non
     except CatchmentError as error:
         print(f"{error} {error.hint}", file=sys.stderr)
         raise SystemExit(1) from None
+    leave()
+
+
+def leave() -> NoReturn:
+    """End this process after serving, with everything closed and nothing left to do.
+
+    Not by Python's own way out: threads of the HTTP server may still run, and abort a process that takes itself down.
+    """
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _stop_after(sentinel: int) -> None:

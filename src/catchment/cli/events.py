@@ -1,12 +1,14 @@
 """From a request to the lake."""
 
 from catchment.cli.app import JsonOption, ProjectOption, app, open_project, tell
+from catchment.listen import leave
 
 
 @app.command()
 def collect(project: ProjectOption = None) -> None:
     """Serve the collector until stopped."""
     open_project(project).collect()
+    leave()
 
 
 @app.command()
