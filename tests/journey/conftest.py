@@ -59,3 +59,7 @@ def told(project: Project) -> dict[str, Any]:
     }
     project.run(lambda verb, report: told.update({verb: report}))
     return told
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--kill-rounds", type=int, help="How often test_kill.py kills; it has a few rounds by itself.")

@@ -211,18 +211,21 @@ def test_a_topic_that_is_made_anew_has_another_name(broker: Broker) -> None:
     log.close()
 
 
-def test_the_group_is_told_how_far_the_lake_is(broker: Broker) -> None:
+def test_the_group_is_told_how_far_the_lake_is_and_a_probe_does_not_wait(broker: Broker) -> None:
     log = fresh(broker.servers, "told")
     append(log, range(30))
+    asyncio.run(log.probe())
     waited = log.depth()
     for part in log.parts():
-        rows = part.read(-1, 100)
-        part.remove_through(rows["_offset"][-1].as_py() if rows.num_rows else -1)
+        after = -1
+        while (rows := part.read(after, 100)).num_rows:
+            after = rows["_offset"][-1].as_py()
+            part.remove_through(after)
     deadline = time.monotonic() + 20
     while log.depth() and time.monotonic() < deadline:
         time.sleep(0.05)
 
-    assert (waited, log.depth()) == (30, 0)
+    assert (waited, log.depth()) == (31, 0)
     log.close()
 
 

@@ -170,6 +170,8 @@ class Partition:
         rows, position = self.reader.take(self.number, first, high, limit)
         if not rows:
             self._passed = (after, position)
+            # Else probes at the end would count as waiting until a payload comes after them.
+            self.reader.tell(self.number, position - 1)
         return decode_records(rows)
 
     def remove_through(self, offset: int) -> None:

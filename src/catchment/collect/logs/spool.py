@@ -38,12 +38,11 @@ class Spool(LogStore):
 class _OpenSpool:
     def __init__(self, folder: Path, settings: Spool) -> None:
         self.folder = folder
-        self.busy_s = settings.timeout_s / 2
         limits = Limits(
             roll_bytes=settings.roll_bytes,
             roll_s=settings.roll_s,
             keep_free_bytes=settings.keep_free_bytes,
-            busy_s=self.busy_s,
+            busy_s=settings.timeout_s / 2,
         )
         self._group = GroupCommit(
             LaneWriter(folder, limits),
@@ -62,7 +61,7 @@ class _OpenSpool:
     def parts(self) -> list[LaneReader | SingleFile]:
         for log_id in list_segments(self.folder):
             if log_id not in self._readers:
-                self._readers[log_id] = LaneReader(self.folder, log_id, self.busy_s)
+                self._readers[log_id] = LaneReader(self.folder, log_id)
         single = self.folder / FILE_NAME
         return [*([SingleFile(single)] if single.exists() else []), *self._readers.values()]
 

@@ -7,6 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+DONE_SUFFIX = ".done"
+
+
+def list_lanes(folder: Path) -> list[str]:
+    """Give the log ids of all lanes that ever were, also of those whose files are all removed."""
+    return sorted(path.stem for path in folder.glob(f"*{DONE_SUFFIX}"))
+
 
 class Lane:
     """The small files of one lane, by its log id."""
@@ -14,7 +21,7 @@ class Lane:
     def __init__(self, folder: Path, log_id: str) -> None:
         self.folder = folder
         self.log_id = log_id
-        self._done = folder / f"{log_id}.done"
+        self._done = folder / f"{log_id}{DONE_SUFFIX}"
         self._lock = folder / f"{log_id}.lock"
         self._roll = folder / f"{log_id}.roll"
 
@@ -25,11 +32,18 @@ class Lane:
         except FileNotFoundError:
             return 0
 
-    def finish_through(self, offset: int) -> None:
-        """Remember that offset. Not synced: what is forgotten in a crash is told again by the lake."""
-        fresh = self._done.with_suffix(".done-new")
-        fresh.write_text(str(offset))
-        fresh.replace(self._done)
+    def finish_through(self, offset: int, *, is_synced: bool = False) -> None:
+        """Remember that offset, in place, so that a full disk is no hindrance to emptying it.
+
+        Not synced where the payloads are still there: what is forgotten in a crash is told again by the lake.
+        """
+        descriptor = os.open(self._done, os.O_WRONLY | os.O_CREAT, 0o600)
+        try:
+            os.pwrite(descriptor, b"%020d" % offset, 0)
+            if is_synced:
+                os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
     def try_lock(self) -> IO[bytes] | None:
         """Take the lane to append, until the file is closed or the process ends; None where somebody has it."""

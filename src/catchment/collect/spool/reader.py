@@ -10,7 +10,7 @@ import pyarrow as pa
 from catchment.collect.record import decode_records, is_intact
 from catchment.collect.spool.lane import Lane
 from catchment.collect.spool.salvage import highest_committed_offset
-from catchment.collect.spool.segment import READ, Segment, create_segment, finish_segment, list_segments, open_to_read
+from catchment.collect.spool.segment import READ, Segment, list_segments, open_to_read
 from catchment.collect.spool.setaside import set_aside
 from catchment.collect.spool.writer import unusable
 
@@ -24,10 +24,9 @@ class _Spoiled(Exception):
 class LaneReader:
     """One lane as a part of the log."""
 
-    def __init__(self, folder: Path, log_id: str, busy_s: float) -> None:
+    def __init__(self, folder: Path, log_id: str) -> None:
         self.folder = folder
         self.lane = Lane(folder, log_id)
-        self.busy_s = busy_s
         self._open: tuple[Segment, sqlite3.Connection] | None = None
         self._alone = threading.Lock()
 
@@ -40,7 +39,11 @@ class LaneReader:
         """Give payloads with offset > after in order, at most `limit` and about READ_BYTES."""
         with self._alone:
             try:
-                return decode_records(self._read(max(after, self.lane.done()), limit))
+                rows = self._read(max(after, self.lane.done()), limit)
+                if not rows:
+                    # A file that is held open gives no disk back when whoever appends removes it.
+                    self._let_go()
+                return decode_records(rows)
             except (sqlite3.Error, OSError) as error:
                 self._let_go()
                 raise unusable(self.folder, error) from error
@@ -107,6 +110,9 @@ class LaneReader:
                 if size > READ_BYTES:
                     return True
         except sqlite3.DatabaseError as error:
+            # Whoever appends gives back its own file where it is done with.
+            if not segment.path.exists():
+                return False
             if not _is_spoiled(error):
                 raise
             raise _Spoiled(str(error)) from error
@@ -150,13 +156,13 @@ class LaneReader:
                 self._remove(segment)
         if segments and segments[-1].first <= done:
             self._remove_last(segments[-1], done)
+            self._let_go()
 
     def _remove_last(self, segment: Segment, done: int) -> None:
-        """Remove the last file too where nobody appends; an empty one in its place keeps lane and offsets."""
+        """Remove the last file too where nobody appends; from then on only `done` tells which offsets were given."""
         with self.lane.locked() as is_ours:
             if is_ours and self._is_done(segment, done):
-                empty = Segment(self.log_id, done + 1, self.folder)
-                finish_segment(create_segment(empty, self.busy_s), empty)
+                self.lane.finish_through(done, is_synced=True)
                 self._remove(segment)
 
     def _is_done(self, segment: Segment, done: int) -> bool:
@@ -172,6 +178,8 @@ class LaneReader:
         try:
             found = self._connect(segment).execute("select max(_offset) from payloads").fetchone()[0]
         except sqlite3.DatabaseError as error:
+            if not segment.path.exists():
+                return segment.first - 1
             if not _is_spoiled(error):
                 raise
             return segment.first + segment.size_bytes()

@@ -1,6 +1,7 @@
 """One SQLite file of the spool: payloads by offset, appended in groups, each group one durable transaction."""
 
 import contextlib
+import functools
 import os
 import re
 import sqlite3
@@ -12,6 +13,9 @@ import orjson
 
 PAGE_BYTES = 8192
 NAME = re.compile(r"(?P<log_id>[0-9a-f]{32})-(?P<first>\d{20})(?P<salvaged>\.salvaged)?\.db")
+
+WAL_MODE = slice(18, 20)
+"""Where the header says that the file is in WAL mode, by the published file format."""
 
 SCHEMA = """
 create table payloads (_offset integer primary key, record blob not null);
@@ -76,26 +80,44 @@ def list_segments(folder: Path) -> dict[str, list[Segment]]:
 
 
 def create_segment(segment: Segment, busy_s: float) -> sqlite3.Connection:
-    """Make the file and give the connection that appends; nothing is left of one that could not be made."""
+    """Make the file and give the connection that appends; under its name it stands whole or not at all."""
     segment.remove()
+    fresh = segment.path.with_suffix(".new")
     try:
-        connection = sqlite3.connect(segment.path, timeout=busy_s, isolation_level=None, check_same_thread=False)
-        try:
-            connection.execute(f"pragma page_size = {PAGE_BYTES}")
-            connection.execute("pragma journal_mode = wal")
-            connection.execute("pragma synchronous = full")
-            # Never copied from the wal into the main file: it is soon read and removed, and half the writing is saved.
-            connection.execute("pragma wal_autocheckpoint = 0")
-            connection.executescript(f"begin;{SCHEMA}commit;")
-            sync_folder(segment.folder)
-        except BaseException:
-            connection.close()
-            raise
-    except (sqlite3.Error, OSError):
+        with fresh.open("wb") as file:
+            file.write(_empty_file())
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(segment.path)
+        sync_folder(segment.folder)
+    except OSError:
         with contextlib.suppress(OSError):
-            segment.remove()
+            fresh.unlink(missing_ok=True)
+        raise
+    connection = sqlite3.connect(segment.path, timeout=busy_s, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("pragma synchronous = full")
+        # Never copied from the wal into the main file: it is soon read and removed, and half the writing is saved.
+        connection.execute("pragma wal_autocheckpoint = 0")
+        connection.execute("select probes from probe").fetchone()
+    except BaseException:
+        connection.close()
         raise
     return connection
+
+
+@functools.cache
+def _empty_file() -> bytes:
+    """Give the bytes of a file without payloads, in WAL mode.
+
+    Made in memory: a collector that is killed while SQLite itself sets up a file leaves one that no reader can open.
+    """
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        connection.execute(f"pragma page_size = {PAGE_BYTES}")
+        connection.executescript(f"begin;{SCHEMA}commit;")
+        content = bytearray(connection.serialize())
+    content[WAL_MODE] = b"\2\2"
+    return bytes(content)
 
 
 def append_records(connection: sqlite3.Connection, first: int, records: Sequence[bytes]) -> None:

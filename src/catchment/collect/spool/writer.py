@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from catchment.collect.log import LogUnavailable
-from catchment.collect.spool.lane import Lane
+from catchment.collect.spool.lane import Lane, list_lanes
 from catchment.collect.spool.salvage import highest_committed_offset
 from catchment.collect.spool.segment import (
     Segment,
@@ -45,6 +45,7 @@ class LaneWriter:
         self._lane: Lane | None = None
         self._lock: IO[bytes] | None = None
         self._next = 1
+        self._kept = 0
         self._segment: Segment | None = None
         self._connection: sqlite3.Connection | None = None
         self._began = 0.0
@@ -58,6 +59,7 @@ class LaneWriter:
             self._next += len(records)
             if records:
                 append_records(connection, first, records)
+                self._kept = self._next - 1
             else:
                 prove_writable(connection)
         except (sqlite3.Error, OSError) as error:
@@ -83,24 +85,35 @@ class LaneWriter:
 
     def _ready(self, size: int) -> sqlite3.Connection:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._require_room(size)
         if self._segment is not None and not self._segment.wal.exists():
             facts.error("spool file %s was removed by another program; beginning a new one", self._segment.path)
             self._abandon()
             self.close()
-        if self._connection is None or self._is_roll_due():
-            return self._begin()
-        return self._connection
-
-    def _require_room(self, size: int) -> None:
-        room = os.statvfs(self.folder)
-        free = room.f_bavail * room.f_frsize
-        if free < self.limits.keep_free_bytes + size:
+        free = _free_bytes(self.folder)
+        is_short = free < self.limits.keep_free_bytes + size
+        if (is_short or self._is_roll_due()) and self._give_back_what_is_done():
+            free = _free_bytes(self.folder)
+            is_short = free < self.limits.keep_free_bytes + size
+        if is_short:
             raise LogUnavailable(
                 f"The disk of the spool {self.folder} has {free // 1_000_000} MB left; "
                 f"{self.limits.keep_free_bytes // 1_000_000} MB are kept free.",
                 hint="Free some space, let `catchment enrich` empty the spool, or lower collect.log.keep_free_bytes.",
             )
+        if self._connection is None or self._is_roll_due():
+            return self._begin()
+        return self._connection
+
+    def _give_back_what_is_done(self) -> bool:
+        """Remove the own files where all is committed: a full disk may have no room for the next beside them."""
+        lane = self._lane
+        if lane is None or self._next == 1 or lane.done() < self._kept:
+            return False
+        lane.finish_through(self._next - 1, is_synced=True)
+        self._finish()
+        for segment in list_segments(self.folder).get(lane.log_id, []):
+            segment.remove()
+        return True
 
     def _is_roll_due(self) -> bool:
         if self._segment is None or self._lane is None:
@@ -125,14 +138,18 @@ class LaneWriter:
 
     def _take_lane(self) -> Lane:
         lanes = list_segments(self.folder)
-        for log_id in [*lanes, uuid.uuid4().hex]:
+        for log_id in [*sorted({*lanes, *list_lanes(self.folder)}), uuid.uuid4().hex]:
             lane = Lane(self.folder, log_id)
             self._lock = lane.try_lock()
             if self._lock is not None:
                 break
         segments = lanes.get(lane.log_id, [])
         last = _last_offset(segments[-1]) if segments else 0
-        self._next = 1 + max(last, lane.done())
+        done = lane.done()
+        self._kept = max(last, done)
+        self._next = 1 + self._kept
+        # Made now, while there is room for it.
+        lane.finish_through(done)
         self._lane = lane
         return lane
 
@@ -155,6 +172,11 @@ def unusable(folder: Path, error: Exception) -> LogUnavailable:
         f"The spool {folder} cannot be used: {error}.",
         hint=f"Check permissions and free space of {folder}, or set collect.log.folder in catchment.yml.",
     )
+
+
+def _free_bytes(folder: Path) -> int:
+    room = os.statvfs(folder)
+    return room.f_bavail * room.f_frsize
 
 
 def _last_offset(segment: Segment) -> int:
