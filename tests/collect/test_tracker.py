@@ -192,10 +192,11 @@ def test_another_value_is_no_refusal(full_site, cookie):
     assert full_site.count() == before + 1
 
 
-def test_a_header_that_is_no_utf8_does_not_cost_the_event(site):
-    before = site.count()
-
-    reply = site.ask("POST", TP2, BODY, {"User-Agent": b"caf\xe9"})
+@pytest.mark.parametrize("value", [b"caf\xe9", "caf\u00e9".encode()])
+def test_a_header_that_is_not_ascii_does_not_cost_the_event_and_is_named_in_it(site, value):
+    reply = site.ask("POST", TP2, BODY, {"User-Agent": value, "X-Any": "ascii"})
 
     assert reply.status == 200
-    assert site.count() == before + 1
+    assert site.last()["useragent"] is None
+    assert "catchment-unreadable: user-agent" in site.last()["headers"]
+    assert "x-any: ascii" in site.last()["headers"]

@@ -7,7 +7,14 @@ from functools import lru_cache
 from os import urandom
 
 from catchment.collect.log import Payload
-from catchment.collect.request import OUR_HEADERS, OVERSIZE_HEADER, PACKED_HEADER, SOURCE_HEADER, Request
+from catchment.collect.request import (
+    OUR_HEADERS,
+    OVERSIZE_HEADER,
+    PACKED_HEADER,
+    SOURCE_HEADER,
+    UNREADABLE_HEADER,
+    Request,
+)
 
 UNKNOWN_IP = "unknown"
 IDENTIFYING_HEADERS = frozenset(
@@ -74,6 +81,8 @@ def _kept_headers(request: Request, dropped: frozenset[str]) -> list[str]:
         kept.append(f"{PACKED_HEADER}: {body.still_packed}")
     if request.source:
         kept.append(f"{SOURCE_HEADER}: {request.source}")
+    if request.unreadable:
+        kept.append(f"{UNREADABLE_HEADER}: {request.unreadable}")
     if body.cut_from:
         kept.append(f"{OVERSIZE_HEADER}: {body.cut_from}")
     return kept

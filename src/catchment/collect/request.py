@@ -11,7 +11,10 @@ PACKED_HEADER = "catchment-packed"
 SOURCE_HEADER = "catchment-source"
 """Added to the headers of a payload that came with a write key: its value is the name of the key's source."""
 
-OUR_HEADERS = frozenset({OVERSIZE_HEADER, PACKED_HEADER, SOURCE_HEADER})
+UNREADABLE_HEADER = "catchment-unreadable"
+"""Added to the headers of a payload that came with values which are not ASCII: the names of those headers."""
+
+OUR_HEADERS = frozenset({OVERSIZE_HEADER, PACKED_HEADER, SOURCE_HEADER, UNREADABLE_HEADER})
 
 ANONYMOUS_HEADER = "sp-anonymous"
 
@@ -27,7 +30,7 @@ class Body(NamedTuple):
 class Request:
     """A request; header names are in lower case, and the first of two with one name counts."""
 
-    __slots__ = ("body", "client", "headers", "method", "named", "path", "querystring", "source")
+    __slots__ = ("body", "client", "headers", "method", "named", "path", "querystring", "source", "unreadable")
 
     def __init__(self, method: str, path: str, querystring: str, headers: list[tuple[str, str]], client: str) -> None:
         self.method = method
@@ -37,6 +40,7 @@ class Request:
         self.client = client
         self.body = Body()
         self.source = ""
+        self.unreadable = ""
         self.named = dict(reversed(headers))
 
     def header(self, name: str) -> str | None:

@@ -1,7 +1,9 @@
 """The HTTP side of the collector: a Granian server in this process, answering 200 only for what is durable."""
 
 import asyncio
+import math
 import signal
+import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -60,6 +62,8 @@ class Collector:
             max_held_bytes=settings.max_held_bytes,
             timeout_s=settings.body_timeout_s,
         )
+        self._untold = 0
+        self._told_at = -math.inf
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         """Answer one request."""
@@ -80,16 +84,28 @@ class Collector:
         answering = self._routes.find(method, path)
         if answering is None:
             return Answer(404, TEXT_HEADERS, b"404 not found")
-        request = Request(method, path, scope.query_string, scope.headers.items(), _host_of(scope.client))
+        headers = scope.headers
+        request = Request(method, path, scope.query_string, headers.items(), _host_of(scope.client))
+        names = headers.keys()
+        if len(names) != len(request.named):
+            # The server gives no value that is not ASCII; that there was one is told all the same.
+            request.unreadable = ", ".join(sorted(set(names) - set(request.named)))
         try:
             if method == "POST":
                 request.body = await self._bodies.read(request, protocol)
             return await answering(request)
         except (LogUnavailable, TooMuchAtOnce) as error:
-            facts.error("collect refused a payload: %s", error)
+            self._tell(error)
             return self._refuse(request, 503, b"the payload could not be kept, send it again")
         except BodyNotWhole:
             return self._refuse(request, 408, b"the body did not all come, send it again")
+
+    def _tell(self, error: Exception) -> None:
+        """Log that payloads are refused, once a second at most: where a disk is full, so may be that of the log."""
+        self._untold += 1
+        if time.monotonic() - self._told_at >= 1:
+            facts.error("collect refused payloads: %d, the last because: %s", self._untold, error)
+            self._told_at, self._untold = time.monotonic(), 0
 
     def _refuse(self, request: Request, status: int, why: bytes) -> Answer:
         return Answer(status, [*RETRY_HEADERS, *self.intake.shared_headers(request)], why)
