@@ -6,11 +6,23 @@ from typing import Any
 
 from rich.console import Console
 
-from catchment.cli import audiences, campaigns, events, models, predictions, replay, start, syncs
+from catchment.cli import audiences, campaigns, events, exchange, models, predictions, replay, start, syncs
 from catchment.cli.app import app, bars
 from catchment.errors import CatchmentError, TransientError
 
-__all__ = ["app", "audiences", "campaigns", "events", "main", "models", "predictions", "replay", "start", "syncs"]
+__all__ = [
+    "app",
+    "audiences",
+    "campaigns",
+    "events",
+    "exchange",
+    "main",
+    "models",
+    "predictions",
+    "replay",
+    "start",
+    "syncs",
+]
 
 TRY_AGAIN = 75
 """What a command ends with where the same call is enough later (`EX_TEMPFAIL`), so that a scheduler can tell."""

@@ -7,8 +7,12 @@ from typing import Any, NamedTuple
 
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from catchment.enrich.enriched import PATH, EnrichedReader
 from catchment.enrich.failure import ANCESTOR, IS_READ, PLACE, SENT, Failures
+from catchment.enrich.pipeline import Enriched, Pipeline
+from catchment.event import TIMESTAMP
 from catchment.schema.validate import Fault
 from catchment.tables import OFFSET, PAYLOADS
 
@@ -50,8 +54,24 @@ def prepare(rows: Sequence[dict[str, Any]], repair: Repair | None, now: datetime
             payloads.append(_payload(row, event if repair is None else _repaired(repair, event)))
         except Exception as error:  # the repair may be anybody's code
             message = f"The repair raised {type(error).__name__}: {error}"[:_MESSAGE_LENGTH]
-            _fail(failures, row, [Fault("repair", message)])
+            _fail(failures, row, [Fault("repair", message, path=row["type"])])
     return Again(pa.Table.from_pylist(payloads, schema=_AGAIN), failures.table())
+
+
+def enrich_again(payloads: pa.Table, pipeline: Pipeline, reader: EnrichedReader, now: datetime) -> Enriched:
+    """Enrich payloads that `prepare` gave: lines of enriched events are read, all others go through the pipeline."""
+    is_line = pc.equal(payloads["path"], PATH)
+    sent = pipeline.enrich(payloads.filter(pc.invert(is_line)), now)
+    if not pc.any(is_line, min_count=0).as_py():
+        return sent
+    read = reader.enrich(payloads.filter(is_line), now)
+    # All that one replay brings carries its moment, by which it is told from all else.
+    place = read.events.column_names.index("etl_tstamp")
+    stamps = pa.array([now] * read.events.num_rows, TIMESTAMP)
+    lines = read.events.set_column(place, "etl_tstamp", stamps)
+    events = pa.concat_tables([sent.events, lines], promote_options="default")
+    failed = pa.concat_tables([sent.failed, read.failed])
+    return Enriched(events, failed, events.num_rows + failed.num_rows)
 
 
 def wants(rows: Sequence[dict[str, Any]], repair: Repair) -> list[bool]:

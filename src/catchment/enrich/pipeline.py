@@ -167,14 +167,20 @@ class Pipeline:
         return columns
 
 
-def open_pipeline(settings: EnrichSettings, resolver: Resolver, folder: Path) -> Pipeline:
-    """Open adapters and enrichments of a project; raises SettingsError where one lacks what it needs."""
-    adapters = _open_adapters(settings, folder)
-    enrichments: list[tuple[str, Enrichment]] = []
+def build_enrichments(settings: EnrichSettings, folder: Path) -> list[tuple[str, Enrichment]]:
+    """Build the enrichments of a project in their order, each with its type; none is opened."""
+    built = []
     for position, block in enumerate(settings.enrichments):
         place = f"enrich.enrichments.{position}"
         enrichment = build_plugin("enrich/enrichments", block, place=place, project_folder=folder)
-        enrichments.append((str(block["type"]), enrichment))
+        built.append((str(block["type"]), enrichment))
+    return built
+
+
+def open_pipeline(settings: EnrichSettings, resolver: Resolver, folder: Path) -> Pipeline:
+    """Open adapters and enrichments of a project; raises SettingsError where one lacks what it needs."""
+    adapters = _open_adapters(settings, folder)
+    enrichments = build_enrichments(settings, folder)
     check_order(enrichments, folder)
     links = [open_link(name, enrichment, folder) for name, enrichment in enrichments]
     return Pipeline(adapters, Chain(links, strict=settings.strict), resolver)

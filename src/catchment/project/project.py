@@ -9,6 +9,7 @@ from catchment.errors import CatchmentError, SettingsError
 from catchment.project.audiences import AudienceVerbs
 from catchment.project.campaigns import CampaignVerbs
 from catchment.project.events import EventVerbs
+from catchment.project.exchange import ExchangeVerbs
 from catchment.project.models import ModelVerbs
 from catchment.project.predictions import PredictVerbs
 from catchment.project.replay import ReplayVerbs
@@ -17,7 +18,9 @@ from catchment.project.syncs import SyncVerbs
 from catchment.settings import FILE_NAME, find_project, load_settings
 
 
-class Project(EventVerbs, ReplayVerbs, LakeVerbs, CampaignVerbs, ModelVerbs, PredictVerbs, AudienceVerbs, SyncVerbs):
+class Project(
+    EventVerbs, ReplayVerbs, ExchangeVerbs, LakeVerbs, CampaignVerbs, ModelVerbs, PredictVerbs, AudienceVerbs, SyncVerbs
+):
     """One project: its settings, its lake, and one short method per verb."""
 
     @classmethod

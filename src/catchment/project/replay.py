@@ -69,30 +69,32 @@ class ReplayVerbs(Opened):
         return kept
 
     def _carry_out(self, replays: Any, plan: Any) -> Replayed:
+        from catchment.enrich.enriched import EnrichedReader
         from catchment.enrich.pipeline import open_pipeline
 
         self.resolver.reread()
         pipeline = open_pipeline(self.settings.enrich, self.resolver, self.folder)
+        reader = EnrichedReader(self.resolver)
         repair = self._repair(plan.repair) if plan.repair else None
         total = Replayed(plan.replay_id)
         with self.timed("replay", plan.replay_id) as run:
             for positions in plan.slices():
                 if not replays.is_committed(plan, positions):
-                    total = self._send(replays, plan, positions, (pipeline, repair), total)
+                    total = self._send(replays, plan, positions, (pipeline, reader, repair), total)
                 replays.mark(plan, positions, self.clock())
                 self.progress("failed events are sent again", positions.stop, len(plan.failed_ids))
             run.counts.update(vars(total))
         return total
 
-    def _send(self, replays: Any, plan: Any, positions: range, by: tuple[Any, Any], total: Replayed) -> Replayed:
-        from catchment.enrich.again import prepare
+    def _send(self, replays: Any, plan: Any, positions: range, by: tuple[Any, Any, Any], total: Replayed) -> Replayed:
+        from catchment.enrich.again import enrich_again, prepare
         from catchment.lake.batch import commit_batch
 
-        pipeline, repair = by
+        pipeline, reader, repair = by
         rows = replays.read(plan, positions)
         now = plan.moment(positions)
         again = prepare(rows, repair, now)
-        done = pipeline.enrich(again.payloads, now)
+        done = enrich_again(again.payloads, pipeline, reader, now)
         failed = pa.concat_tables([done.failed, again.failed])
         events, failed = replays.settle(plan, positions, done.events, failed)
         offsets = pa.table({OFFSET: pa.array(list(positions), pa.int64())})

@@ -28,11 +28,15 @@ _DECIMAL_DIGITS = (9, 18, 38)
 
 
 class Column(NamedTuple):
-    """Where data of one schema version is stored; `cast` raises ValueError for a value that the type cannot hold."""
+    """Where data of one schema version is stored; `cast` raises ValueError for a value that the type cannot hold.
+
+    `restore` gives back the JSON that a stored value came from, but for what is null.
+    """
 
     suffix: str
     type: pa.DataType
     cast: Callable[[Any], Any]
+    restore: Callable[[Any], Any]
 
 
 @dataclass(frozen=True)
@@ -85,10 +89,10 @@ def merge_versions(schemas: Mapping[SchemaKey, dict[str, Any]]) -> dict[SchemaKe
             merged = node if merged is None else _merge(merged, node)
         except _Breaking:
             suffix = f"_recovered_{str(key.version).replace('-', '_')}"
-            apart[key] = Column(suffix, _type(node), _cast(node))
+            apart[key] = Column(suffix, _type(node), _cast(node), _restore(node))
     if merged is None:
         return apart
-    shared = Column("", _type(merged), _cast(merged))
+    shared = Column("", _type(merged), _cast(merged), _restore(merged))
     return {key: apart.get(key, shared) for key in schemas}
 
 
@@ -217,6 +221,34 @@ def _cast(node: _Node) -> Callable[[Any], Any]:
         return partial(_cast_list, item=_cast(node.item))
     fields = [(name, node.keys[name], _cast(field)) for name, field in node.fields.items()]
     return partial(_cast_struct, fields=fields)
+
+
+def _restore(node: _Node) -> Callable[[Any], Any]:
+    if isinstance(node, _Scalar):
+        return orjson.loads if node.meaning == "json" else restore_plain
+    if isinstance(node, _List):
+        item = _restore(node.item)
+        return lambda values: [None if value is None else item(value) for value in values]
+    fields = {name: (node.keys[name][0], _restore(field)) for name, field in node.fields.items()}
+    return partial(_restore_struct, fields=fields)
+
+
+def _restore_struct(value: dict[str, Any], *, fields: Mapping[str, tuple[str, Callable[[Any], Any]]]) -> dict[str, Any]:
+    told = ((fields.get(name, (name, restore_plain)), item) for name, item in value.items() if item is not None)
+    return {key: restore(item) for (key, restore), item in told}
+
+
+def restore_plain(value: Any) -> Any:
+    """Give the JSON of a stored value of which only its type is known."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, dict):
+        return {name: restore_plain(item) for name, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [restore_plain(item) for item in value]
+    return value.isoformat() if isinstance(value, date) else value
 
 
 def _cast_scalar(value: Any, *, cast: Callable[[Any], Any]) -> Any:
