@@ -13,6 +13,9 @@ console = Console()
 HEADINGS = {
     "simulate": "Visitors",
     "enrich": "Enrich: payloads to events",
+    "schema lint": "Schemas: faults",
+    "schema check": "Schemas: what each version breaks",
+    "import": "Import: files to events",
     "replay": "Replay: failed events once more",
     "replay --dry-run": "Replay: what would be sent again",
     "build": "Model: events to people",

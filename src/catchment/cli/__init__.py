@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.console import Console
 
-from catchment.cli import audiences, campaigns, events, exchange, models, predictions, replay, start, syncs
+from catchment.cli import audiences, campaigns, events, exchange, models, predictions, replay, schemas, start, syncs
 from catchment.cli.app import app, bars
 from catchment.errors import CatchmentError, TransientError
 
@@ -20,6 +20,7 @@ __all__ = [
     "models",
     "predictions",
     "replay",
+    "schemas",
     "start",
     "syncs",
 ]

@@ -65,21 +65,24 @@ def format_events(events: pa.Table, homes: Mapping[str, Home], derived: frozense
 
 
 def _texts(values: pa.ChunkedArray) -> list[str]:
-    type_ = values.type
     if values.null_count == len(values):
         return [""] * len(values)
+    if pa.types.is_floating(values.type):
+        return ["" if value is None else format(Decimal(repr(value)), "f") for value in values.to_pylist()]
+    texts: list[str] = pc.fill_null(_written(values), "").to_pylist()
+    return texts
+
+
+def _written(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    type_ = values.type
     if pa.types.is_timestamp(type_):
         moments = pc.cast(pc.floor_temporal(values, unit="millisecond"), pa.timestamp("ms", TIMESTAMP.tz))
-        texts = pc.strftime(moments, "%Y-%m-%d %H:%M:%S")
-    elif pa.types.is_boolean(type_):
-        texts = pc.if_else(values, "1", "0")
-    elif pa.types.is_floating(type_):
-        return ["" if value is None else format(Decimal(repr(value)), "f") for value in values.to_pylist()]
-    elif pa.types.is_string(type_) or pa.types.is_large_string(type_):
-        texts = pc.replace_substring_regex(pc.replace_substring(values, "\t", "    "), _CONTROL, "")
-    else:
-        texts = pc.cast(values, pa.string())
-    return pc.fill_null(texts, "").to_pylist()  # type: ignore[no-any-return]
+        return pc.strftime(moments, "%Y-%m-%d %H:%M:%S")
+    if pa.types.is_boolean(type_):
+        return pc.if_else(values, "1", "0")
+    if pa.types.is_string(type_) or pa.types.is_large_string(type_):
+        return pc.replace_substring_regex(pc.replace_substring(values, "\t", "    "), _CONTROL, "")
+    return pc.cast(values, pa.string())
 
 
 def _entities(events: pa.Table, homes: Mapping[str, Home], names: list[str]) -> list[str]:

@@ -48,17 +48,23 @@ def opened_copy(place: str, options: Mapping[str, str]) -> Iterator[tuple[str, B
     It is copied first: a file that changes or a store that falters midway is noticed before anything is done with it.
     """
     with tempfile.TemporaryFile() as copy:
-        digest = hashlib.sha256()
-        with _open(place, options) as source:
-            plain: Any = gzip.GzipFile(fileobj=source) if source.peek(2)[:2] == _GZIP else source
-            try:
-                while chunk := plain.read(_CHUNK):
-                    digest.update(chunk)
-                    copy.write(chunk)
-            except (EOFError, gzip.BadGzipFile) as error:
-                raise SettingsError(f"{place} is a broken gzip file: {error}.", hint="Fetch it anew.") from error
+        try:
+            content = _copy(place, options, copy)
+        except (EOFError, gzip.BadGzipFile) as error:
+            raise SettingsError(f"{place} is a broken gzip file: {error}.", hint="Fetch it anew.") from error
         copy.seek(0)
-        yield digest.hexdigest()[:32], copy
+        yield content, copy
+
+
+def _copy(place: str, options: Mapping[str, str], copy: Any) -> str:
+    """Copy what a file holds, unpacked, and give the name of its content."""
+    digest = hashlib.sha256()
+    with _open(place, options) as source:
+        plain: Any = gzip.GzipFile(fileobj=source) if source.peek(2)[:2] == _GZIP else source
+        while chunk := plain.read(_CHUNK):
+            digest.update(chunk)
+            copy.write(chunk)
+    return digest.hexdigest()[:32]
 
 
 @contextmanager

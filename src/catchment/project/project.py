@@ -13,13 +13,23 @@ from catchment.project.exchange import ExchangeVerbs
 from catchment.project.models import ModelVerbs
 from catchment.project.predictions import PredictVerbs
 from catchment.project.replay import ReplayVerbs
+from catchment.project.schemas import SchemaVerbs
 from catchment.project.storage import LakeVerbs
 from catchment.project.syncs import SyncVerbs
 from catchment.settings import FILE_NAME, find_project, load_settings
 
 
 class Project(
-    EventVerbs, ReplayVerbs, ExchangeVerbs, LakeVerbs, CampaignVerbs, ModelVerbs, PredictVerbs, AudienceVerbs, SyncVerbs
+    EventVerbs,
+    ReplayVerbs,
+    ExchangeVerbs,
+    SchemaVerbs,
+    LakeVerbs,
+    CampaignVerbs,
+    ModelVerbs,
+    PredictVerbs,
+    AudienceVerbs,
+    SyncVerbs,
 ):
     """One project: its settings, its lake, and one short method per verb."""
 

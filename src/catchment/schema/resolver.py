@@ -229,12 +229,17 @@ def _superseded_by(newer: SchemaKey, schema: Schema) -> list[SchemaKey]:
 
 def open_resolver(settings: SchemaSettings, folder: Path) -> Resolver:
     """Open the registries of a project; raises DefinitionError where a file in them is no schema."""
+    resolver = build_resolver(settings, folder)
+    resolver.reread()
+    return resolver
+
+
+def build_resolver(settings: SchemaSettings, folder: Path) -> Resolver:
+    """Build the registries of a project without looking at what is in them."""
     blocks = [(f"schemas.registries.{position}", block) for position, block in enumerate(settings.registries)]
     if settings.resolver is not None:
         blocks += [(settings.resolver, block) for block in read_repositories(folder / settings.resolver)]
     registries = [
         build_plugin("schema/registries", block, place=place, project_folder=folder) for place, block in blocks
     ]
-    resolver = Resolver(registries, folder, settings)
-    resolver.reread()
-    return resolver
+    return Resolver(registries, folder, settings)
