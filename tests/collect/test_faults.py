@@ -98,8 +98,10 @@ def test_a_request_that_has_begun_is_answered_before_the_collector_stops(tmp_pat
     with serving(settings_for(), tmp_path) as site:
         child = process_of(site)
         with socket.create_connection(("127.0.0.1", site.settings.port), timeout=20) as begun:
-            begun.sendall(b"POST /com.acme/v1 HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nbeg")
-            time.sleep(0.2)
+            head = b"POST /com.acme/v1 HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\nExpect: 100-continue\r\n\r\n"
+            begun.sendall(head)
+            assert begun.recv(1000).startswith(b"HTTP/1.1 100")
+            begun.sendall(b"beg")
             child.terminate()
             wait_until(lambda: not is_listening(site))
             begun.sendall(b"un!")
