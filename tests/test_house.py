@@ -14,7 +14,7 @@ from catchment.plugin import KINDS, list_plugins
 SOURCE = Path(catchment.__file__).parent
 FILES = sorted(SOURCE.rglob("*.py"))
 STAGES = ("collect", "enrich", "ingest", "model", "predict", "audience", "activate", "measure")
-SERVICES = ("schema", "lake", "serve", "simulate", "sandbox")
+SERVICES = ("schema", "lake", "serve", "simulate", "sandbox", "micro")
 NAMELESS = {"util", "utils", "helper", "helpers", "common", "manager", "misc", "base"}
 
 

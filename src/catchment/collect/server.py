@@ -125,7 +125,11 @@ def serve_collector(settings: CollectSettings, folder: Path, more_routes: Iterab
 
 
 def _serve_alone(settings: CollectSettings, folder: Path, more_routes: Iterable[RouteSource]) -> None:
-    log = open_log(settings, folder)
+    serve_into(open_log(settings, folder), settings, more_routes)
+
+
+def serve_into(log: Log, settings: CollectSettings, more_routes: Iterable[RouteSource] = ()) -> None:
+    """Serve in this process until SIGTERM or SIGINT, with a log that is open, and close it."""
     try:
         asyncio.run(serve(settings, Collector(settings, log, more_routes=more_routes)))
     finally:

@@ -73,7 +73,16 @@ class Pipeline:
         failed = pa.concat_tables([part.failed for part in done])
         return Enriched(events.select([*names, OFFSET]), failed, events.num_rows + failed.num_rows)
 
+    def trace(self, payloads: pa.Table, now: datetime) -> tuple[Enriched, list[dict[str, Any]]]:
+        """Enrich a few payloads, and give of each event also the tracker's parameters that it was made from."""
+        done, raws, rows = self._work(payloads, now)
+        return done, [raws[row].parameters for row in rows]
+
     def _enrich(self, payloads: pa.Table, now: datetime) -> Enriched:
+        return self._work(payloads, now)[0]
+
+    def _work(self, payloads: pa.Table, now: datetime) -> tuple[Enriched, list[_Raw], list[int]]:
+        """Enrich what fits at once; the last are the positions of the events among the raw ones."""
         rows = payloads.to_pylist()
         failures = Failures(now)
         raws = self._part(rows, failures)
@@ -85,7 +94,8 @@ class Pipeline:
             failures.add_event(rows[raw.payload], raw.place, kind, reasons, raw.parameters)
         failed = failures.table()
         names = [name for name in events.column_names if not name.startswith("_")]
-        return Enriched(events.select([*names, OFFSET]), failed, events.num_rows + failed.num_rows)
+        done = Enriched(events.select([*names, OFFSET]), failed, events.num_rows + failed.num_rows)
+        return done, raws, events[ROW].to_pylist()
 
     def _part(self, rows: list[dict[str, Any]], failures: Failures) -> list[_Raw]:
         raws: list[_Raw] = []

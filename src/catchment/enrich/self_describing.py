@@ -163,11 +163,20 @@ class SelfDescribing:
 
 def read_entities(parameters: dict[str, Any]) -> list[Any] | None:
     """Give the entities that an event carries as it sent them; None where their parameter is not what it should be."""
-    plain, coded = _NAMES[ENTITY]
+    return _read_sent(ENTITY, parameters)
+
+
+def read_event(parameters: dict[str, Any]) -> Any:
+    """Give the self-describing event as it was sent; None where there is none, or none that can be read."""
+    return next(iter(_read_sent(EVENT, parameters) or ()), None)
+
+
+def _read_sent(prefix: str, parameters: dict[str, Any]) -> list[Any] | None:
+    plain, coded = _NAMES[prefix]
     name = plain if parameters.get(plain) else coded
     text = parameters.get(name)
     try:
-        return _unwrap(ENTITY, name, text) if text else []
+        return _unwrap(prefix, name, text) if text else []
     except _Invalid:
         return None
 

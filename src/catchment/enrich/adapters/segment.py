@@ -3,12 +3,13 @@
 import base64
 import binascii
 import re
+import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from catchment.enrich.adapter import (
     ADAPTER,
@@ -47,6 +48,10 @@ PATHS = {
 }
 
 
+VERSIONS_TTL_S = 10.0
+"""How long it is remembered which version of a schema is the newest: a registry elsewhere is asked for it."""
+
+
 class Segment(Adapter):
     """The calls of the Segment Spec: pages are page views, tracks self-describing events, traits an entity."""
 
@@ -55,6 +60,8 @@ class Segment(Adapter):
         description="Your vendor, such as com.acme: a track call 'Order Completed' for which there is a schema "
         "com.acme/order_completed becomes that event, its properties judged by it.",
     )
+
+    _newest: dict[str, tuple[float, SchemaKey]] = PrivateAttr(default_factory=dict)
 
     examples: ClassVar[Sequence[Example]] = (
         Example(
@@ -206,8 +213,14 @@ class Segment(Adapter):
         name = re.sub("[^a-z0-9]+", "_", event.lower()).strip("_")
         if self.vendor is None or not name:
             return None
-        versions = resolver.versions(SchemaKey(self.vendor, name, "jsonschema", SchemaVer(1, 0, 0)))
-        return versions[-1] if versions else None
+        first = SchemaKey(self.vendor, name, "jsonschema", SchemaVer(1, 0, 0))
+        if resolver.find(first) is None:
+            return None
+        expires, newest = self._newest.get(name, (0.0, first))
+        if time.monotonic() >= expires:
+            newest = resolver.versions(first)[-1]
+            self._newest[name] = (time.monotonic() + VERSIONS_TTL_S, newest)
+        return newest
 
 
 def _unpack(content: dict[str, Any]) -> Iterator[Any]:
