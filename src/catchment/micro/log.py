@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from catchment.collect.log import LogUnavailable, Payload
+from catchment.collect.log import LogUnavailable, Part, Payload
 from catchment.enrich import EnrichSettings
 from catchment.enrich.failure import Failures
 from catchment.enrich.pipeline import open_pipeline
@@ -59,8 +59,6 @@ class Project:
 class MicroLog:
     """The log of the collector: nothing waits in it."""
 
-    log_id = "micro"
-
     def __init__(
         self, project: Project, store: Store, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
@@ -75,16 +73,17 @@ class MicroLog:
     async def probe(self) -> None:
         """Nothing can fail that a payload would not show."""
 
-    def read(self, after: int, limit: int) -> pa.Table:
-        """Give none: they are enriched already."""
-        return PAYLOADS.schema.empty_table()
-
-    def remove_through(self, offset: int) -> None:
-        """Do nothing: none wait."""
+    def parts(self) -> list[Part]:
+        """Give none: all is enriched already."""
+        return []
 
     def depth(self) -> int:
         """Count none."""
         return 0
+
+    def damage(self) -> list[str]:
+        """Tell of nothing: nothing lies anywhere."""
+        return []
 
     def close(self) -> None:
         """Let go of the store."""
