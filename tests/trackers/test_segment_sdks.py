@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 import rudderstack.analytics.client
@@ -142,3 +143,28 @@ def test_what_a_server_sends_arrives_field_by_field(
     assert by_name["identify"]["domain_userid"] == "a1"
     assert (by_name["page_view"]["page_urlhost"], by_name["page_view"]["page_title"]) == ("acme.example", "Pricing")
     assert by_name["screen"][f"{SPEC}screen_1"]["name"] == "Home"
+
+
+def test_whom_an_sdk_of_segment_identifies_is_a_person_of_the_models(project: Project) -> None:
+    page = {"url": "https://acme.example/pricing?utm_source=news&utm_medium=email", "title": "Pricing"}
+    agent = "Mozilla/5.0 (X11; Ubuntu; Linux x86_64; rv:91.0) Gecko/20100101 Firefox/91.0"
+    context = {"page": page, "library": {"name": "analytics.js"}, "userAgent": agent}
+    about = {"anonymousId": "a1", "context": context}
+    calls = [
+        {"type": "page", "properties": page},
+        {"type": "identify", "userId": "ada", "traits": {"email": "ada@example.com"}},
+        {"type": "track", "userId": "ada", "event": "Order Completed", "properties": {"revenue": 9.5}},
+    ]
+    body = {"batch": [{**about, **call} for call in calls], "writeKey": "browser-key"}
+    asked = Request(f"{project.collector_url}/v1/batch", json.dumps(body).encode(), {"Content-Type": "text/plain"})
+    with urlopen(asked, timeout=30) as answer:
+        assert answer.status == 200
+    settings = project.folder / "catchment.yml"
+    settings.write_text(settings.read_text().replace("contexts_com_acme_user_1", "contexts_com_segment_spec_traits_1"))
+    project = Project.open(project.folder)
+    project.enrich()
+    project.build()
+    (person,) = project.lake.read("people").to_pylist()
+    assert (person["user_id"], person["email"], person["sessions"]) == ("ada", "ada@example.com", 1)
+    (session,) = project.lake.read("sessions").to_pylist()
+    assert (session["mkt_source"], session["page_views"], session["total_events"]) == ("news", 1, 3)

@@ -7,7 +7,7 @@ field `other` of the entity `context`.
 import math
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -38,6 +38,9 @@ _TRAITS = (
 _ADDRESS = ("street", "city", "state", "postalCode", "country")
 _WEB = re.compile("analytics.js|javascript", re.IGNORECASE)
 _MOBILE = re.compile("^(ios|iphone os|ipados|android)$", re.IGNORECASE)
+_DEEPEST = 2
+"""How many levels down anything is taken from: so many are copied, so that the sender's message stays as it is."""
+_DAY_MS = 86_400_000
 _CHANNELS = {"web": "web", "mobile": "mob", "server": "srv"}
 
 
@@ -46,34 +49,40 @@ class Call:
 
     def __init__(self, message: Mapping[str, Any]) -> None:
         self.type = str(message["type"])
-        self.rest = {name: value for name, value in message.items() if name not in ("writeKey", "type")}
+        told = {name: value for name, value in message.items() if name not in ("writeKey", "type")}
+        self.rest: dict[str, Any] = _copy(told, levels=_DEEPEST)
 
     def take(self, *path: str) -> Any:
         """Give what stands there, and take it out of the rest."""
-        place = self.rest
-        for name in path[:-1]:
-            inner = place.get(name)
-            if not isinstance(inner, dict):
-                return None
-            place[name] = inner = dict(inner)
-            place = inner
-        return place.pop(path[-1], None)
+        place = self._place(path[:-1])
+        return place.pop(path[-1], None) if place is not None else None
 
     def text(self, *path: str) -> str | None:
         """Give a text, or a number or truth as text; an empty one is none, anything else stays in the rest."""
-        place: Any = self.rest
-        for name in path:
-            place = place.get(name) if isinstance(place, dict) else None
-        if isinstance(place, dict | list):
+        place = self._place(path[:-1])
+        value = place.get(path[-1]) if place is not None else None
+        if place is None or value is None or isinstance(value, dict | list):
             return None
-        value = self.take(*path)
+        del place[path[-1]]
         if isinstance(value, bool):
             return str(value).lower()
-        return None if value is None or value == "" else str(value)
+        return None if value == "" else str(value)
 
     def texts(self, *path: str, names: tuple[str, ...]) -> dict[str, str]:
         """Give those of the named texts below a place that are there."""
-        return told({name: self.text(*path, name) for name in names})
+        place = self._place(path)
+        if not place:
+            return {}
+        return told({name: self.text(*path, name) for name in names if name in place})
+
+    def _place(self, path: Sequence[str]) -> dict[str, Any] | None:
+        place: Any = self.rest
+        for name in path:
+            place = place.get(name)
+            if not isinstance(place, dict):
+                return None
+        found: dict[str, Any] = place
+        return found
 
     def object(self, *path: str) -> dict[str, Any]:
         """Give an object, empty where there is none; raises Unreadable where something else stands there."""
@@ -81,6 +90,12 @@ class Call:
         if value is not None and not isinstance(value, dict):
             raise refuse("not_an_object", f"{'.'.join(path)}: an object was expected.", path=".".join(path))
         return value or {}
+
+
+def _copy(value: dict[str, Any], levels: int) -> dict[str, Any]:
+    if levels == 0:
+        return dict(value)
+    return {name: _copy(part, levels - 1) if isinstance(part, dict) else part for name, part in value.items()}
 
 
 def told(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -99,12 +114,13 @@ def read_number(value: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def read_columns(call: Call) -> dict[str, Any]:
+def read_columns(call: Call, received: datetime) -> dict[str, Any]:
     """Give the tracker parameters that any call may fill; raises Unreadable where it is nobody's."""
     user, anonymous = call.text("userId"), call.text("anonymousId")
     if user is None and anonymous is None:
         raise refuse("nobody", "A call needs a userId or an anonymousId.", path="userId")
     session = call.text("context", "sessionId")
+    moments = _moments(call)
     referrer = call.text("context", "page", "referrer")
     platform = _platform(call)
     address = call.text("context", "ip")
@@ -113,7 +129,7 @@ def read_columns(call: Call) -> dict[str, Any]:
         "tna": "segment",
         "uid": user,
         "duid": anonymous,
-        "sid": _stable(f"session/{anonymous or user}/{session}") if session else None,
+        "sid": _session(anonymous, session, moments.get("dtm"), received) if platform != "srv" else None,
         "ip": address or ("unknown" if platform == "srv" else None),  # a server's address is not its user's
         "ua": call.text("context", "userAgent"),
         "lang": call.text("context", "locale"),
@@ -123,7 +139,7 @@ def read_columns(call: Call) -> dict[str, Any]:
         "url": call.text("context", "page", "url"),
         "page": call.text("context", "page", "title"),
         "refr": None if referrer == "$direct" else referrer,
-        **_moments(call),
+        **moments,
     }
 
 
@@ -188,6 +204,14 @@ def identify(message_id: str) -> str:
 
 def _stable(name: str) -> str:
     return str(uuid.uuid5(NAMESPACE, f"segment/{name}"))
+
+
+def _session(anonymous: str | None, session: str | None, created: str | None, received: datetime) -> str | None:
+    """Name the visit: by the SDK's word, else by the visitor's day, for analytics.js tells none."""
+    if anonymous is None:
+        return None
+    day = int(created or received.timestamp() * 1000) // _DAY_MS
+    return _stable(f"session/{anonymous}/{session or f'day {day}'}")
 
 
 def _platform(call: Call) -> str:

@@ -122,6 +122,8 @@ def test_what_is_wrong_with_a_call_is_said_and_its_write_key_is_not(
     assert (events, failure["type"], failure["code"]) == ([], "adapter_failures", code)
     assert json.loads(failure["errors"])[0]["path"] == path_named
     assert "secret" not in failure["original"]
+    if path != "/v1/batch":
+        assert json.loads(failure["original"])["parameters"] == {**message, "type": "track"}
 
 
 def test_a_webhook_with_a_signing_key_takes_only_what_is_signed_with_it(tmp_path: Path) -> None:

@@ -176,14 +176,14 @@ class Segment(Adapter):
                 raise refuse("unknown_call", f"type: one of {', '.join(CALLS)} was expected.", path="type")
             message_id = message.get("messageId") or ""
             event_id = identify(str(message_id)) if message_id else stable_id(payload["payload_id"], index, "event")
-            parameters = self._read(Call(message), event_id, _source(payload["headers"] or ()), resolver)
+            parameters = self._read(Call(message), event_id, payload, resolver)
         except Unreadable as error:
             kept = message if isinstance(message, dict) else {"message": message}
             return Part({name: value for name, value in kept.items() if name != "writeKey"}, error)
         return Part({name: value for name, value in parameters.items() if value is not None})
 
-    def _read(self, call: Call, event_id: str, source: str | None, resolver: Resolver) -> dict[str, Any]:
-        columns = read_columns(call)
+    def _read(self, call: Call, event_id: str, payload: dict[str, Any], resolver: Resolver) -> dict[str, Any]:
+        columns = read_columns(call, payload["collector_tstamp"])
         traits = call.object("traits") if call.type in ("identify", "group") else {}
         entities = read_traits(call, traits if call.type == "identify" else {})
         event = {"e": "pv"}
@@ -193,7 +193,7 @@ class Segment(Adapter):
             event = describe_event(*self._track(call, resolver))
         else:
             event = describe_event(SPEC.format(call.type), _describe(call, columns["uid"], traits))
-        context, app, tracker = read_context(call, source)
+        context, app, tracker = read_context(call, _source(payload["headers"] or ()))
         items = [{"schema": schema, "data": data} for schema, data in (*entities, context)]
         return {**columns, "eid": event_id, "aid": app, "tv": tracker, **event, **wrap_entities(items)}
 
