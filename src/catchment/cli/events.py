@@ -40,3 +40,4 @@ def micro(
     from catchment.micro.server import serve_micro
 
     serve_micro(project or Path.cwd(), MicroOptions(host=host, port=port, keep=keep, max_events=max_events))
+    leave()
