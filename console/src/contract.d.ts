@@ -140,6 +140,125 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/audiences/schema": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Schema */
+        get: operations["schema_api_v1_audiences_schema_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audiences/overlap": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Overlap */
+        get: operations["overlap_api_v1_audiences_overlap_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audiences/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Preview */
+        post: operations["preview_api_v1_audiences_preview_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audiences/{name}/why/{person}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Why */
+        get: operations["why_api_v1_audiences__name__why__person__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audiences/{name}/members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Members */
+        get: operations["members_api_v1_audiences__name__members_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audiences/{name}/held-back/{destination}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Held Back */
+        get: operations["held_back_api_v1_audiences__name__held_back__destination__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audiences/{name}/sql": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Sql */
+        get: operations["sql_api_v1_audiences__name__sql_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -164,6 +283,18 @@ export interface components {
              * @description Names of the syncs that send it.
              */
             syncs: string[];
+        };
+        /**
+         * Block
+         * @description One condition: where it stands in the file, what it says, and how many it is true of on its own.
+         */
+        Block: {
+            /** Place */
+            place: string;
+            /** Condition */
+            condition: string;
+            /** People */
+            people: number;
         };
         /**
          * Decile
@@ -353,6 +484,22 @@ export interface components {
             predictions: components["schemas"]["Prediction"][];
         };
         /**
+         * Overlap
+         * @description How many two audiences share.
+         */
+        Overlap: {
+            /** One */
+            one: string;
+            /** Other */
+            other: string;
+            /** People */
+            people: number;
+            /** Share Of One */
+            share_of_one: number;
+            /** Share Of Other */
+            share_of_other: number;
+        };
+        /**
          * Prediction
          * @description What is predicted, by which model, and how people are spread over its scores.
          */
@@ -367,6 +514,73 @@ export interface components {
             deciles: components["schemas"]["Decile"][];
             /** Labels */
             labels: components["schemas"]["Fact"][];
+        };
+        /**
+         * Preview
+         * @description What a definition would come to now, of `population` rows of the parent.
+         */
+        Preview: {
+            /** Audience */
+            audience: string;
+            /** Size */
+            size: number;
+            /** Population */
+            population: number;
+            /** Blocks */
+            blocks: components["schemas"]["Block"][];
+            /**
+             * Sample
+             * @default []
+             */
+            sample: {
+                [key: string]: unknown;
+            }[];
+            /** Breakdown */
+            breakdown?: {
+                [key: string]: components["schemas"]["Share"][];
+            };
+        };
+        /**
+         * Question
+         * @description A definition that need not be saved, and what is asked of it.
+         */
+        Question: {
+            /**
+             * Definition
+             * @description What an audience file holds.
+             */
+            definition: {
+                [key: string]: unknown;
+            };
+            /**
+             * Columns
+             * @description Columns to show of some members; others are redacted.
+             * @default []
+             */
+            columns: string[];
+            /**
+             * By
+             * @description Columns over which members are spread.
+             * @default []
+             */
+            by: string[];
+            /**
+             * Sample
+             * @default 10
+             */
+            sample: number;
+        };
+        /**
+         * Reason
+         * @description The truth of one condition of one person.
+         */
+        Reason: {
+            /** Place */
+            place: string;
+            /** Condition */
+            condition: string;
+            /** Holds */
+            holds: boolean;
         };
         /**
          * Receipt
@@ -389,6 +603,18 @@ export interface components {
             sent_at: string | null;
         };
         /**
+         * Share
+         * @description How many members have one value of a column.
+         */
+        Share: {
+            /** Value */
+            value: unknown;
+            /** People */
+            people: number;
+            /** Share */
+            share: number;
+        };
+        /**
          * Size
          * @description How large an audience was after one refresh.
          */
@@ -404,6 +630,16 @@ export interface components {
             entered: number;
             /** Left */
             left: number;
+        };
+        /**
+         * Sql
+         * @description A query in one dialect.
+         */
+        Sql: {
+            /** Dialect */
+            dialect: string;
+            /** Sql */
+            sql: string;
         };
         /**
          * Stage
@@ -428,6 +664,23 @@ export interface components {
              * @default
              */
             problem: string;
+        };
+        /**
+         * Stay
+         * @description One stay of one member.
+         */
+        Stay: {
+            /** Person Id */
+            person_id: string;
+            /** Arm */
+            arm: string;
+            /**
+             * Entered At
+             * Format: date-time
+             */
+            entered_at: string;
+            /** Left At */
+            left_at: string | null;
         };
         /**
          * Sync
@@ -741,6 +994,248 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Receipt"][];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    schema_api_v1_audiences_schema_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: {
+                catchment_session?: string | null;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    overlap_api_v1_audiences_overlap_get: {
+        parameters: {
+            query?: {
+                name?: string[] | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: {
+                catchment_session?: string | null;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Overlap"][];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    preview_api_v1_audiences_preview_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: {
+                catchment_session?: string | null;
+            };
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Question"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Preview"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    why_api_v1_audiences__name__why__person__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                person: string;
+            };
+            cookie?: {
+                catchment_session?: string | null;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reason"][];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    members_api_v1_audiences__name__members_get: {
+        parameters: {
+            query?: {
+                at?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: {
+                catchment_session?: string | null;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Stay"][];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    held_back_api_v1_audiences__name__held_back__destination__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                destination: string;
+            };
+            cookie?: {
+                catchment_session?: string | null;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: string;
+                    };
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    sql_api_v1_audiences__name__sql_get: {
+        parameters: {
+            query?: {
+                dialect?: string;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: {
+                catchment_session?: string | null;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sql"];
                 };
             };
             /** @description Validation Error */

@@ -9,9 +9,10 @@ import pytest
 import sqlglot
 
 from catchment.audience import AudienceSettings
+from catchment.audience.catalog import open_catalog
 from catchment.audience.compile import compile_audience
 from catchment.audience.definition import load_audiences
-from catchment.audience.members import preview
+from catchment.audience.preview import Previewer
 from catchment.errors import DefinitionError, LakeError
 from catchment.lake.engine import Session
 from catchment.lake.lake import Lake
@@ -66,9 +67,13 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
         yield session
 
 
+def previewer(session: Session) -> Previewer:
+    return Previewer(session.ibis(), open_catalog(session.ibis()), NOW)
+
+
 def members(where: dict[str, Any], session: Session) -> set[str]:
     backend = session.ibis()
-    found = backend.to_pyarrow(compile_audience(audience(where), backend, NOW))["person_id"].to_pylist()
+    found = backend.to_pyarrow(compile_audience(audience(where), open_catalog(backend), NOW))["person_id"].to_pylist()
     assert len(found) == len(set(found))
     return set(found)
 
@@ -91,7 +96,7 @@ def test_views_are_counted_in_a_window_of_time(session: Session) -> None:
 
 
 def test_a_preview_counts_without_changing_anything(session: Session) -> None:
-    assert preview(audience({"column": "sessions", "is": 1}), session, NOW) == 3
+    assert previewer(session).size(audience({"column": "sessions", "is": 1})) == 3
 
 
 @pytest.mark.parametrize(
@@ -130,7 +135,7 @@ def test_a_condition_that_does_not_fit_the_tables_names_file_place_and_mend(
 
 def test_people_that_were_never_modelled_say_what_fills_them(session: Session) -> None:
     with pytest.raises(LakeError, match="no table 'accounts' yet") as raised:
-        preview(audience({"column": "sessions", "is": 1}, parent="accounts"), session, NOW)
+        previewer(session).size(audience({"column": "sessions", "is": 1}, parent="accounts"))
     assert "catchment run" in raised.value.hint
 
 
@@ -145,7 +150,7 @@ def test_every_condition_can_be_said_to_spark_too(
     where: dict[str, Any], session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ibis.options, "pyspark", SparkOptions())
-    sql = str(ibis.to_sql(compile_audience(audience(where), session.ibis(), NOW), dialect="pyspark"))
+    sql = str(ibis.to_sql(compile_audience(audience(where), open_catalog(session.ibis()), NOW), dialect="pyspark"))
     assert sqlglot.parse_one(sql, dialect="spark").find(sqlglot.exp.Select) is not None
 
 
@@ -160,4 +165,4 @@ def test_the_example_audiences_name_only_columns_that_people_have() -> None:
     backend.create_table("people", schema=ibis.schema({"person_id": "string", **columns}))
     backend.create_table("page_views", schema=ibis.schema({"person_id": "string"}))
     for example in load_audiences(AudienceSettings(), examples_folder() / "saas"):
-        assert backend.to_pyarrow(compile_audience(example, backend, NOW)).num_rows == 0
+        assert backend.to_pyarrow(compile_audience(example, open_catalog(backend), NOW)).num_rows == 0

@@ -12,6 +12,7 @@ from catchment.project import Project
 from catchment.serve.app import create_app
 from catchment.serve.signin import COOKIE, one_time_link
 from catchment.tables import AUDIENCE_RUNS, FAILED_EVENTS, RUNS
+from tests.audience.acme import fill
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of MLflow and the test client's own libraries
@@ -115,3 +116,39 @@ def test_a_path_outside_the_console_is_not_served(project: Project) -> None:
 def test_the_consoles_contract_is_the_apis_own(project: Project) -> None:
     told = create_app(project).openapi()
     assert json.loads(CONTRACT.read_text()) == json.loads(json.dumps(told)), "make api writes it anew"
+
+
+def test_a_definition_that_is_only_being_written_can_be_previewed(project: Project) -> None:
+    fill(project.lake)
+    question = {"definition": {"name": "draft", "where": {"column": "sessions", "is": 1}}, "by": ["country"]}
+    answer = signed_in(project).post("/api/v1/audiences/preview", json=question).json()
+    assert (answer["size"], answer["population"]) == (3, 5)
+    assert answer["blocks"] == [{"place": "where", "condition": "column: sessions, is: 1", "people": 3}]
+    assert {share["value"] for share in answer["breakdown"]["country"]} == {"DE", "FR", "US"}
+    assert [row["person_id"] for row in answer["sample"]] == ["ann", "cem", "eve"]
+
+
+def test_a_definition_that_does_not_fit_is_told_its_place_and_mend(project: Project) -> None:
+    fill(project.lake)
+    question = {"definition": {"name": "draft", "where": {"column": "sesions", "is": 1}}}
+    answer = signed_in(project).post("/api/v1/audiences/preview", json=question)
+    assert answer.status_code == 422
+    assert answer.json()["detail"] == "audience: where.column: the table 'people' has no column 'sesions'."
+    assert "'sessions'" in answer.json()["hint"]
+
+
+def test_members_their_reasons_and_the_query_can_be_asked_for(project: Project) -> None:
+    fill(project.lake)
+    (project.folder / "audiences/first.yml").write_text("name: first\nwhere: {column: sessions, is: 1}\n")
+    project.refresh("first")
+    client = signed_in(project)
+    assert {row["person_id"] for row in client.get("/api/v1/audiences/first/members").json()} == {"ann", "cem", "eve"}
+    assert client.get("/api/v1/audiences/first/members?at=2026-01-01T00:00:00Z").json() == []
+    assert client.get("/api/v1/audiences/first/why/bob").json() == [
+        {"place": "where", "condition": "column: sessions, is: 1", "holds": False}
+    ]
+    assert client.get("/api/v1/audiences/first/why/nobody").status_code == 404
+    assert "SELECT" in client.get("/api/v1/audiences/first/sql?dialect=spark").json()["sql"]
+    assert client.get("/api/v1/audiences/first/held-back/braze").json() == {}
+    assert client.get("/api/v1/audiences/overlap?name=first").json() == []
+    assert client.get("/api/v1/audiences/schema").json()["properties"]["where"]

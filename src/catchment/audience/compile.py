@@ -1,219 +1,208 @@
 """Audience definitions become Ibis expressions: one definition, every engine, and no value pasted into SQL."""
 
 import difflib
-import operator
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import ibis
 
-from catchment.audience.condition import All, AnyOf, MemberOf, Node, Not, Property, Range, Related, Score
-from catchment.audience.definition import Audience, near
-from catchment.errors import DefinitionError, LakeError
-from catchment.tables import AUDIENCE_MEMBERS, PROPENSITY_SCORES
+from catchment.audience.catalog import WHOSE, Catalog
+from catchment.audience.comparison import Comparison, OtherColumn, Range
+from catchment.audience.condition import All, AnyOf, Event, MemberOf, Node, Not, Property, Related, Score, Sequence
+from catchment.audience.definition import Audience, Top, walk
+from catchment.audience.facts import FACT, event_fact, lookup_fact, member_fact, related_fact, score_fact, sequence_fact
+from catchment.audience.values import Scope, compare, near, refusal, within
+from catchment.errors import LakeError
+from catchment.tables import PROPENSITY_SCORES
 
 PERSON = "person_id"
-COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
-    "is": operator.eq,
-    "gt": operator.gt,
-    "gte": operator.ge,
-    "lt": operator.lt,
-    "lte": operator.le,
-}
+AT_LEAST_ONE = Range(gte=1)
 
 
-class _Scope(NamedTuple):
-    """What a condition is compiled against: the table it speaks of, and what the audience may see beside it."""
+class Compiled(NamedTuple):
+    """The parent with the facts of all conditions beside it, and each condition's truth, never null, by its place."""
 
-    audience: Audience
-    table_name: str
     table: Any
-    tables: dict[str, Callable[[], Any]]
-    now: datetime
+    key: str
+    predicates: dict[str, Any]
 
 
-def compile_audience(audience: Audience, backend: Any, now: datetime, *, stays: Any = None) -> Any:
-    """Give the Ibis table of the members' `person_id`, each once; `backend` is what `session.ibis()` gave.
+def compile_audience(audience: Audience, catalog: Catalog, now: datetime) -> Any:
+    """Give the Ibis table of the members' keys as `person_id`, each once.
 
-    `stays`, where given, is read for `audience_members`: it may be newer than what the session opened.
     Raises DefinitionError naming file, key and near miss where the definition does not fit the tables.
     """
-    tables = {name: _opener(backend, name) for name in backend.list_tables()}
-    if stays is not None:
-        tables[AUDIENCE_MEMBERS.name] = lambda: stays
-    if audience.parent not in tables:
+    compiled = compile_conditions(audience, catalog, now)
+    found = compiled.table.filter(compiled.predicates["where"])
+    if audience.top is not None:
+        found = _take_top(
+            audience.top, found, compiled.key, Scope(audience.file, audience.parent, audience.parent, found, now)
+        )
+    if audience.cap is not None:
+        found = _take_cap(audience.cap, found, compiled.key)
+    return found.select(**{PERSON: found[compiled.key]}).distinct()
+
+
+def compile_conditions(audience: Audience, catalog: Catalog, now: datetime) -> Compiled:
+    """Give the truth of each condition for each row of the parent."""
+    if audience.parent not in catalog.tables:
         raise LakeError(
             f"{audience.file}: the lake has no table '{audience.parent}' yet.", hint="`catchment run` fills it."
         )
-    parent = tables[audience.parent]()
-    scope = _Scope(audience, audience.parent, parent, tables, now)
-    _column(scope, "parent", PERSON)
-    return parent.filter(parent[PERSON].notnull(), _predicate(audience.where, scope, "where")).select(PERSON).distinct()
+    key = catalog.key(audience.parent)
+    parent = catalog.tables[audience.parent]()
+    scope = Scope(audience.file, audience.parent, audience.parent, parent, now)
+    scope.column("parent", key)
+    parent = parent.filter(parent[key].notnull())
+    wide, aliases, absent = _widen(audience, catalog, scope._replace(table=parent), key)
+    wide_scope = scope._replace(table=wide, aliases=aliases)
+    predicates: dict[str, Any] = {}
+    _predicate(audience.where, wide_scope, "where", absent, predicates)
+    return Compiled(wide, key, predicates)
 
 
-def _opener(backend: Any, name: str) -> Callable[[], Any]:
-    return lambda: backend.table(name)
+def _widen(audience: Audience, catalog: Catalog, scope: Scope, key: str) -> tuple[Any, dict[str, str], set[str]]:
+    """Join to the parent what its conditions need of other tables; `absent` are conditions whose table never was."""
+    wide, aliases, absent = scope.table, dict[str, str](), set[str]()
+    needs = [(place, node) for place, node in _on_parent(audience.where, "where")]
+    for place, node in needs:
+        for name, fact in _facts(node, catalog, scope, place):
+            if fact is None:
+                absent.add(place)
+            elif name not in aliases:
+                aliases[name] = f"{FACT}{len(aliases)}"
+                wide = _join_fact(wide, fact, key, aliases[name])
+    if audience.top is not None and audience.top.score is not None:
+        wide = _join_score(wide, audience.top.score, catalog, key)
+    return wide, aliases, absent
 
 
-def _predicate(condition: Node, scope: _Scope, place: str) -> Any:
-    """Compile one condition to a predicate that is never null."""
+def _on_parent(condition: Node, place: str) -> Any:
+    """Give the conditions that speak of the parent's rows, each with its place."""
+    yield place, condition
+    if isinstance(condition, All | AnyOf | Not):
+        for step, inner in condition.inner():
+            yield from _on_parent(inner, f"{place}.{step}")
+
+
+def _facts(node: Node, catalog: Catalog, scope: Scope, place: str) -> Any:
+    match node:
+        case Property():
+            for where, reference in _references(node, place):
+                if "." in reference:
+                    yield reference, lookup_fact(reference, catalog, scope, where)
+        case Related():
+            yield place, related_fact(node, catalog, scope, place)
+        case Event():
+            yield place, event_fact(node, catalog, scope, place)
+        case Sequence():
+            yield place, sequence_fact(node, catalog, scope, place)
+        case Score():
+            _require_scored(node.score, catalog, scope, f"{place}.score")
+            yield place, score_fact(node, catalog, scope, place)
+        case MemberOf():
+            yield place, member_fact(node, catalog)
+
+
+def _references(comparison: Comparison, place: str) -> list[tuple[str, str]]:
+    word, value = comparison.comparison()
+    values = value if isinstance(value, tuple) else (value,)
+    others = [(f"{place}.{word}.column", one.column) for one in values if isinstance(one, OtherColumn)]
+    return [(f"{place}.column", comparison.column), *others]
+
+
+def _join_fact(wide: Any, fact: Any, key: str, alias: str) -> Any:
+    named = fact.select(**{f"{alias}_key": fact[WHOSE], alias: fact[FACT]})
+    joined = wide.left_join(named, wide[key] == named[f"{alias}_key"])
+    return joined.select(*wide.columns, alias)
+
+
+def _join_score(wide: Any, prediction: str, catalog: Catalog, key: str) -> Any:
+    scores = catalog.tables[PROPENSITY_SCORES.name]()
+    named = scores.filter(scores.prediction == prediction).select(_scored=scores.person_id, _score=scores.score)
+    return wide.left_join(named, wide[key] == named._scored).select(*wide.columns, "_score")
+
+
+def _predicate(condition: Node, scope: Scope, place: str, absent: set[str], into: dict[str, Any]) -> Any:
+    """Compile one condition to a predicate that is never null, and keep it and all inside it by their places."""
+    into[place] = None  # a condition stands before those inside it
     inner = (
-        [_predicate(node, scope, f"{place}.{step}") for step, node in condition.inner()] if _nests(condition) else []
+        [_predicate(node, scope, f"{place}.{step}", absent, into) for step, node in condition.inner()]
+        if isinstance(condition, All | AnyOf | Not)
+        else []
     )
     match condition:
         case All():
-            return ibis.and_(*inner)
+            into[place] = ibis.and_(*inner)
         case AnyOf():
-            return ibis.or_(*inner)
+            into[place] = ibis.or_(*inner)
         case Not():
-            return ~inner[0]
+            into[place] = ~inner[0]
         case Property():
-            return _property(condition, scope, place)
+            into[place] = compare(condition, scope, place)
+        case Related() if condition.total() is not None:
+            into[place] = _is_total_within(condition, scope, place)
         case Related():
-            return _related(condition, scope, place)
-        case Score():
-            return _score(condition, scope, place)
-        case MemberOf():
-            return _member_of(condition, scope)
-    raise TypeError(f"{type(condition).__name__} is no condition.")
-
-
-def _nests(condition: Node) -> bool:
-    """Say whether the inner conditions speak of the same table as the outer one."""
-    return isinstance(condition, All | AnyOf | Not)
-
-
-def _property(condition: Property, scope: _Scope, place: str) -> Any:
-    word, value = condition.comparison()
-    column = _column(scope, f"{place}.column", condition.column)
-    where = f"{place}.{word}"
-    match word:
-        case "is_null":
-            return column.isnull()
-        case "not_null":
-            return column.notnull()
-        case "contains" | "starts_with":
-            _require(column.type().is_string(), scope, where, f"'{condition.column}' is {column.type()}, not text")
-            found = column.lower().contains(value.lower()) if word == "contains" else column.startswith(value)
-        case "within_last_days":
-            _require(_is_moment(column), scope, where, f"'{condition.column}' is {column.type()}, not a time")
-            since = _fit(scope.now - timedelta(days=value), column, scope, where)
-            found = column.between(since, _fit(scope.now, column, scope, where))
-        case "in" | "not_in":
-            found = column.isin([_fit(one, column, scope, where) for one in value])
-        case "between":
-            found = column.between(*(_fit(one, column, scope, where) for one in value))
+            into[place] = within(_fact(scope, place).fill_null(0), condition.count or AT_LEAST_ONE, scope, place)
+        case Event() if condition.occurrence == "any":
+            into[place] = within(_fact(scope, place).fill_null(0), condition.count, scope, place)
         case _:
-            found = COMPARISONS[word.removesuffix("_not")](column, _fit(value, column, scope, where))
-    found = found.fill_null(False)
-    return ~found if word in ("is_not", "not_in") else found
+            into[place] = ibis.literal(False) if place in absent else _fact(scope, place).fill_null(0) == 1
+    return into[place]
 
 
-def _related(condition: Related, scope: _Scope, place: str) -> Any:
-    if condition.related not in scope.tables:
-        raise DefinitionError(
-            f"{scope.audience.file}: {place}.related: the lake has no table '{condition.related}'.",
-            hint=near(condition.related, scope.tables),
-        )
-    table = scope.tables[condition.related]()
-    inner = scope._replace(table_name=condition.related, table=table)
-    _column(inner, f"{place}.related", PERSON)
-    rows = table.filter(table[PERSON].notnull())
-    if condition.where is not None:
-        rows = rows.filter(_predicate(condition.where, inner, f"{place}.where"))
-    counted = rows.group_by(PERSON).agg(rows=rows.count())
-    # People without a row are in no group, so where a count of 0 is within bounds the others are found instead.
-    if _is_within(0, condition.count):
-        return ~scope.table[PERSON].isin(counted.filter(~_is_within(counted.rows, condition.count))[PERSON])
-    return scope.table[PERSON].isin(counted.filter(_is_within(counted.rows, condition.count))[PERSON])
+def _fact(scope: Scope, place: str) -> Any:
+    return scope.table[scope.aliases[place]]
 
 
-def _score(condition: Score, scope: _Scope, place: str) -> Any:
-    if PROPENSITY_SCORES.name not in scope.tables:
-        return ibis.literal(False)
-    scores = scope.tables[PROPENSITY_SCORES.name]()
+def _is_total_within(condition: Related, scope: Scope, place: str) -> Any:
+    fact = _fact(scope, place)
+    if condition.distinct is not None:
+        fact = fact.fill_null(0)
+    if condition.value is None:
+        raise TypeError("a total has bounds; the definition was not validated")
+    return within(fact, condition.value, scope, f"{place}.value")
+
+
+def _require_scored(prediction: str, catalog: Catalog, scope: Scope, place: str) -> None:
+    """Refuse a misspelt prediction; one that has no model yet has scored nobody, and that is no fault."""
+    if PROPENSITY_SCORES.name not in catalog.tables:
+        return
+    scores = catalog.tables[PROPENSITY_SCORES.name]()
+    if not _has_rows(scores):
+        return
     scored = scores.select("prediction").distinct().to_pyarrow()["prediction"].to_pylist()
-    # A prediction that has no model yet has scored nobody, and that is no fault; a misspelt one is.
-    meant = [] if condition.score in scored else difflib.get_close_matches(condition.score, scored, n=1)
-    _require(
-        not meant,
-        scope,
-        f"{place}.score",
-        f"no prediction '{condition.score}' has scores",
-        hint=near(condition.score, scored),
-    )
-    found = scores.filter(scores.prediction == condition.score)
-    if condition.label is not None:
-        found = found.filter(found.label.isin(condition.label))
-    if condition.decile is not None:
-        found = found.filter(_is_within(found.decile, condition.decile))
-    return scope.table[PERSON].isin(found[PERSON])
+    if prediction not in scored and difflib.get_close_matches(prediction, scored, n=1):
+        raise refusal(scope, place, f"no prediction '{prediction}' has scores", hint=near(prediction, scored))
 
 
-def _member_of(condition: MemberOf, scope: _Scope) -> Any:
-    if AUDIENCE_MEMBERS.name not in scope.tables:
-        return ibis.literal(False)
-    stays = scope.tables[AUDIENCE_MEMBERS.name]()
-    current = stays.filter(stays.audience == condition.member_of, stays.left_at.isnull())
-    return scope.table[PERSON].isin(current[PERSON])
+def _has_rows(table: Any) -> bool:
+    """Say whether a table stands in an engine; one that was only declared has nothing to be asked."""
+    return not isinstance(table.op(), ibis.expr.operations.UnboundTable)
 
 
-def _is_within(number: Any, bounds: Range) -> Any:
-    """Compare a column, or a plain number, with all bounds."""
-    held = [COMPARISONS[word](number, bound) for word, bound in bounds.bounds().items()]
-    return all(held) if isinstance(number, int) else ibis.and_(*held)
+@ibis.udf.scalar.builtin  # type: ignore[untyped-decorator]
+def md5(text: str) -> str:  # type: ignore[empty-body]
+    """Call the engine's own function; all of them have it under this name."""
 
 
-def _column(scope: _Scope, place: str, name: str) -> Any:
-    columns = scope.table.columns
-    if name in columns:
-        return scope.table[name]
-    raise DefinitionError(
-        f"{scope.audience.file}: {place}: the table '{scope.table_name}' has no column '{name}'.",
-        hint=near(name, columns),
-    )
+def _take_top(top: Top, found: Any, key: str, scope: Scope) -> Any:
+    """Keep the first rows by a column; those without a value come last, and the key breaks ties."""
+    by = found["_score"] if top.score is not None else scope.column("top.by", top.by or "")
+    ordered = [by.desc(nulls_first=False) if top.order == "desc" else by.asc(nulls_first=False), found[key]]
+    ranked = found.mutate(_place=ibis.row_number().over(order_by=ordered), _all=found.count().over(ibis.window()))
+    if top.count is not None:
+        return ranked.filter(ranked._place < top.count)
+    return ranked.filter(ranked._place < (ranked._all * ((top.percent or 0) / 100)).ceil())
 
 
-def _fit(value: Any, column: Any, scope: _Scope, place: str) -> Any:
-    """Give the value as a literal that compares with the column; raises DefinitionError where it cannot."""
-    kind = column.type()
-    if kind.is_temporal():
-        value = _moment(value, scope, place)
-        if kind.is_date():
-            value = value.date()
-        elif kind.timezone is None:
-            value = value.astimezone(UTC).replace(tzinfo=None)
-        return ibis.literal(value, type=kind.copy(nullable=False))
-    fits = (
-        isinstance(value, bool)
-        if kind.is_boolean()
-        else isinstance(value, str)
-        if kind.is_string()
-        else kind.is_numeric() and isinstance(value, int | float) and not isinstance(value, bool)
-    )
-    _require(fits, scope, place, f"'{value}' cannot be compared with '{column.get_name()}', which is {kind}")
-    return ibis.literal(value)
+def _take_cap(cap: int, found: Any, key: str) -> Any:
+    """Keep so many, drawn by a hash of the key, so that who was drawn yesterday is drawn today."""
+    drawn = md5(found[key].cast("string"))
+    ranked = found.mutate(_draw=ibis.row_number().over(order_by=[drawn, found[key]]))
+    return ranked.filter(ranked._draw < cap)
 
 
-def _moment(value: Any, scope: _Scope, place: str) -> datetime:
-    """Read a moment from a date, a time or their ISO text; without a zone it is UTC."""
-    try:
-        moment = datetime.fromisoformat(str(value))
-    except ValueError as error:
-        raise DefinitionError(
-            f"{scope.audience.file}: {place}: '{value}' is no date.",
-            hint="Write it as 2026-01-31 or 2026-01-31T12:00:00Z.",
-        ) from error
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-
-
-def _is_moment(column: Any) -> bool:
-    return bool(column.type().is_timestamp() or column.type().is_date())
-
-
-def _require(
-    fact: bool, scope: _Scope, place: str, otherwise: str, *, hint: str = "docs/audience.md shows every condition."
-) -> None:
-    if not fact:
-        raise DefinitionError(f"{scope.audience.file}: {place}: {otherwise}.", hint=hint)
+def named_audiences(audience: Audience) -> set[str]:
+    """Name the other audiences that a definition speaks of."""
+    return {node.member_of for _, node in walk(audience.where) if isinstance(node, MemberOf)}

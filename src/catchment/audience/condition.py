@@ -8,27 +8,13 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Discriminator,
-    Field,
-    StrictBool,
-    StrictFloat,
-    StrictInt,
-    Tag,
-    model_validator,
-)
-from pydantic import StrictStr as Text
+from pydantic import Discriminator, Field, Tag, model_validator
 
-Value = StrictBool | StrictInt | StrictFloat | datetime | date | Text
-Order = StrictInt | StrictFloat | datetime | date | Text
+from catchment.audience.comparison import Bounds, Comparison, Range, Strict
 
 
-class Node(BaseModel):
-    """What all conditions share: no unknown keys, no change once read, YAML's words as keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+class Node(Strict):
+    """What all conditions share: the conditions inside them."""
 
     def inner(self) -> "Iterator[tuple[str, Condition]]":
         """Give the conditions inside this one, each with its place below it."""
@@ -65,70 +51,125 @@ class Not(Node):
         yield "not", self.condition
 
 
-class Property(Node):
-    """One column compared in one way."""
-
-    column: str
-    equals: Value | None = Field(default=None, alias="is")
-    is_not: Value | None = None
-    among: tuple[Value, ...] | None = Field(default=None, alias="in", min_length=1)
-    not_in: tuple[Value, ...] | None = Field(default=None, min_length=1)
-    gt: Order | None = None
-    gte: Order | None = None
-    lt: Order | None = None
-    lte: Order | None = None
-    between: tuple[Order, Order] | None = Field(default=None, description="Both ends belong to it.")
-    contains: Text | None = Field(default=None, description="Upper and lower case are the same.")
-    starts_with: Text | None = None
-    is_null: Literal[True] | None = None
-    not_null: Literal[True] | None = None
-    within_last_days: int | None = Field(default=None, gt=0)
-
-    @model_validator(mode="after")
-    def _compares_once(self) -> "Property":
-        self.comparison()
-        return self
-
-    def comparison(self) -> tuple[str, Any]:
-        """Give the one comparison as its word in YAML and what is compared with."""
-        words = {name: field.alias or name for name, field in type(self).model_fields.items() if name != "column"}
-        stated = [(word, getattr(self, name)) for name, word in words.items() if getattr(self, name) is not None]
-        if len(stated) != 1:
-            raise ValueError(f"needs exactly one comparison: {', '.join(words.values())}")
-        return stated[0]
+class Property(Comparison, Node):
+    """One column compared in one way: with a value, another column, or a moment relative to now."""
 
 
-class Range(Node):
-    """Bounds on a whole number; all that are stated hold."""
+class Filtered(Node):
+    """Rows of another table than the person's own, narrowed by `where`."""
 
-    equals: StrictInt | None = Field(default=None, alias="is")
-    gt: StrictInt | None = None
-    gte: StrictInt | None = None
-    lt: StrictInt | None = None
-    lte: StrictInt | None = None
-
-    @model_validator(mode="after")
-    def _is_bounded(self) -> "Range":
-        if not self.bounds():
-            raise ValueError("needs at least one of: is, gt, gte, lt, lte")
-        return self
-
-    def bounds(self) -> dict[str, int]:
-        """Give the stated bounds by their word."""
-        return self.model_dump(by_alias=True, exclude_none=True)
-
-
-class Related(Node):
-    """The number of a person's rows in a related table, counting those for which `where` is true."""
-
-    related: str
-    count: Range = Range(gte=1)
     where: "Condition | None" = None
 
     def inner(self) -> "Iterator[tuple[str, Condition]]":
-        """Give the condition on related rows, where there is one, with its place below this one."""
+        """Give the condition on the other table's rows, where there is one, with its place below this one."""
         if self.where is not None:
             yield "where", self.where
+
+
+class Related(Filtered):
+    """The number of a person's rows in a related table, or a total over them, counting those where `where` is true.
+
+    A total over no rows is unknown and compares as false; the number of rows, and of distinct values, is then 0.
+    """
+
+    related: str
+    count: Range | None = None
+    sum: str | None = None
+    avg: str | None = None
+    min: str | None = None
+    max: str | None = None
+    distinct: str | None = None
+    value: Bounds | None = Field(default=None, description="What the sum, avg, min, max or distinct must be.")
+
+    @model_validator(mode="after")
+    def _measures_once(self) -> "Related":
+        totals = [name for name in TOTALS if getattr(self, name) is not None]
+        if len(totals) > 1 or (totals and self.count is not None):
+            raise ValueError(f"needs at most one of: count, {', '.join(TOTALS)}")
+        if bool(totals) != (self.value is not None):
+            raise ValueError(f"needs `value` and one of {', '.join(TOTALS)} together")
+        return self
+
+    def total(self) -> tuple[str, str] | None:
+        """Give the total and the column it is taken over, None where rows are counted."""
+        return next(((name, getattr(self, name)) for name in TOTALS if getattr(self, name) is not None), None)
+
+
+TOTALS = ("sum", "avg", "min", "max", "distinct")
+
+
+class Event(Filtered):
+    """Whether, how often and when a person's events of a name happened."""
+
+    event: str | tuple[str, ...]
+    count: Range = Field(default=Range(gte=1), description="How often; {is: 0} is never.")
+    occurrence: Literal["any", "first", "last"] = Field(
+        default="any", description="With first or last, the window is about the person's first or last one alone."
+    )
+    within_last_days: float | None = Field(default=None, gt=0)
+    between: tuple[date | datetime, date | datetime] | None = Field(default=None, description="Both ends belong to it.")
+
+    @model_validator(mode="after")
+    def _fits(self) -> "Event":
+        if self.within_last_days is not None and self.between is not None:
+            raise ValueError("needs at most one of: within_last_days, between")
+        if self.occurrence != "any" and self.within_last_days is None and self.between is None:
+            raise ValueError(f"occurrence {self.occurrence} needs within_last_days or between")
+        if self.occurrence != "any" and self.count != Range(gte=1):
+            raise ValueError(f"occurrence {self.occurrence} is one event, so it takes no count")
+        return self
+
+    def names(self) -> tuple[str, ...]:
+        """Give the names of the events that are meant."""
+        return (self.event,) if isinstance(self.event, str) else self.event
+
+
+class Step(Filtered):
+    """One step of a sequence."""
+
+    event: str | tuple[str, ...]
+
+    def names(self) -> tuple[str, ...]:
+        """Give the names of the events that are meant."""
+        return (self.event,) if isinstance(self.event, str) else self.event
+
+
+class NotStep(Strict):
+    """The end of a sequence: what did not follow."""
+
+    step: Step = Field(alias="not")
+
+
+class Sequence(Node):
+    """Events in this order, each within `within_days` of the one before it.
+
+    With a last step of `not`, true where the step before it happened, its window is over, and no such event came in it.
+    """
+
+    sequence: tuple[Step | NotStep, ...] = Field(min_length=2)
+    within_days: float = Field(gt=0)
+    within_last_days: float | None = Field(default=None, gt=0, description="When the first step must have happened.")
+
+    @model_validator(mode="after")
+    def _denies_only_at_its_end(self) -> "Sequence":
+        if any(isinstance(step, NotStep) for step in self.sequence[:-1]):
+            raise ValueError("`not` may only be the last step")
+        return self
+
+    def steps(self) -> tuple[Step, ...]:
+        """Give the steps, also the last that must not follow."""
+        return tuple(step.step if isinstance(step, NotStep) else step for step in self.sequence)
+
+    @property
+    def is_denied(self) -> bool:
+        """Say whether the last step must not follow."""
+        return isinstance(self.sequence[-1], NotStep)
+
+    def inner(self) -> "Iterator[tuple[str, Condition]]":
+        """Give the conditions on the steps' events, each with its place below this one."""
+        for place, step in enumerate(self.steps()):
+            if step.where is not None:
+                yield f"sequence[{place}].where", step.where
 
 
 class Score(Node):
@@ -137,18 +178,20 @@ class Score(Node):
     score: str
     label: tuple[Literal["Low", "Medium", "High"], ...] | None = Field(default=None, min_length=1)
     decile: Range | None = Field(default=None, description="10 is the highest tenth.")
+    value: Bounds | None = Field(default=None, description="The score itself, for example a probability.")
 
     @model_validator(mode="after")
     def _says_which(self) -> "Score":
-        if self.label is None and self.decile is None:
-            raise ValueError("needs at least one of: label, decile")
+        if self.label is None and self.decile is None and self.value is None:
+            raise ValueError("needs at least one of: label, decile, value")
         return self
 
 
 class MemberOf(Node):
-    """True of those who are in another audience now."""
+    """True of those who are in another audience now, or with `ever`, were at any time."""
 
     member_of: str
+    ever: Literal[True] | None = None
 
 
 KINDS: dict[str, type[Node]] = {
@@ -157,6 +200,8 @@ KINDS: dict[str, type[Node]] = {
     "not": Not,
     "column": Property,
     "related": Related,
+    "event": Event,
+    "sequence": Sequence,
     "score": Score,
     "member_of": MemberOf,
 }
@@ -181,6 +226,8 @@ Condition = Annotated[
     | Annotated[Not, Tag(mark("not"))]
     | Annotated[Property, Tag(mark("column"))]
     | Annotated[Related, Tag(mark("related"))]
+    | Annotated[Event, Tag(mark("event"))]
+    | Annotated[Sequence, Tag(mark("sequence"))]
     | Annotated[Score, Tag(mark("score"))]
     | Annotated[MemberOf, Tag(mark("member_of"))],
     Discriminator(
@@ -190,5 +237,5 @@ Condition = Annotated[
     ),
 ]
 
-for _kind in (All, AnyOf, Not, Related):
+for _kind in (All, AnyOf, Not, Filtered, Related, Event, Step, NotStep, Sequence):
     _kind.model_rebuild()

@@ -1,33 +1,81 @@
 """An audience file: its name, whose people it is drawn from, and the conditions that tell who is in it."""
 
-import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from catchment.audience import AudienceSettings
+from catchment.audience.comparison import Strict
 from catchment.audience.condition import KINDS, Condition, MemberOf, Node, mark
+from catchment.audience.values import near
 from catchment.definition import load_definitions, read_keys
-from catchment.errors import DefinitionError
+from catchment.errors import DefinitionError, SettingsError
+
+HOLDOUT = "holdout"
+"""The arm that no destination hears of."""
 
 
-class Audience(BaseModel):
+class Top(Strict):
+    """The first rows by a column or a prediction's score, counted or as a share of those for whom `where` is true."""
+
+    by: str | None = Field(default=None, description="A column of the parent.")
+    score: str | None = Field(default=None, description="A prediction, to rank by its score.")
+    count: int | None = Field(default=None, gt=0)
+    percent: float | None = Field(default=None, gt=0, le=100)
+    order: Literal["desc", "asc"] = "desc"
+
+    @model_validator(mode="after")
+    def _says_by_what_and_how_many(self) -> "Top":
+        if (self.by is None) == (self.score is None):
+            raise ValueError("needs exactly one of: by, score")
+        if (self.count is None) == (self.percent is None):
+            raise ValueError("needs exactly one of: count, percent")
+        return self
+
+
+class Split(Strict):
+    """Arms of an experiment, in per cent; a person keeps the arm for ever, also when coming back."""
+
+    arms: dict[Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")], Annotated[float, Field(gt=0)]] = Field(
+        default={"treatment": 100.0}, min_length=1, description="Arm to its share of those who are not held out."
+    )
+    holdout: float = Field(default=10, ge=0, lt=100, description="Per cent of everybody that no destination hears of.")
+    stratify: tuple[str, ...] = Field(default=(), description="Columns of the parent within which shares are kept.")
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> "Split":
+        if HOLDOUT in self.arms:
+            raise ValueError(f"the arm '{HOLDOUT}' is set by `holdout`")
+        if abs(sum(self.arms.values()) - 100) > 1e-9:
+            raise ValueError("the shares of the arms must add up to 100")
+        return self
+
+    def shares(self) -> dict[str, float]:
+        """Give each arm's share of everybody, adding up to 1; the holdout first."""
+        held_out = self.holdout / 100
+        others = {name: share / 100 * (1 - held_out) for name, share in self.arms.items()}
+        return {HOLDOUT: held_out, **others} if held_out else others
+
+
+class Audience(Strict):
     """One audience as its file declares it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
+    version: Literal[1] = Field(default=1, description="The version of this grammar.")
     name: str = Field(pattern="^[a-z][a-z0-9_]*$")
     description: str = ""
-    parent: str = Field(default="people", description="The table whose rows are the people; it has a person_id.")
+    parent: str = Field(default="people", description="The table that members are drawn from.")
     where: Condition
+    top: Top | None = None
+    cap: int | None = Field(default=None, gt=0, description="At most so many, drawn by a hash that stays the same.")
+    split: Split | None = None
     file: str = Field(default="", exclude=True, description="Where it is declared; filled when the file is read.")
 
     def definition(self) -> str:
         """Give the definition as JSON, the same text for the same meaning."""
-        return self.model_dump_json(by_alias=True, exclude_none=True)
+        return self.model_dump_json(by_alias=True, exclude_none=True, exclude_defaults=True)
 
 
 def load_audiences(settings: AudienceSettings, folder: Path) -> list[Audience]:
@@ -36,7 +84,7 @@ def load_audiences(settings: AudienceSettings, folder: Path) -> list[Audience]:
     Raises DefinitionError naming file and key.
     """
     audiences = load_definitions(folder, settings.folder, read_audience)
-    return [audiences[name] for name in _in_order(audiences)]
+    return [audiences[name] for name in _in_order(audiences, settings.priorities)]
 
 
 def read_audience(path: Path, place: str) -> Audience:
@@ -64,7 +112,13 @@ def walk(condition: Node, place: str = "where") -> Iterator[tuple[str, Node]]:
         yield from walk(inner, f"{place}.{step}")
 
 
-def _in_order(audiences: dict[str, Audience]) -> list[str]:
+def json_schema() -> dict[str, Any]:
+    """Give the JSON Schema of an audience file, for editors and forms."""
+    schema = Audience.model_json_schema(by_alias=True)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _in_order(audiences: dict[str, Audience], priorities: Mapping[str, list[str]]) -> list[str]:
     needs: dict[str, set[str]] = {}
     for audience in audiences.values():
         named = [(place, node.member_of) for place, node in walk(audience.where) if isinstance(node, MemberOf)]
@@ -74,6 +128,13 @@ def _in_order(audiences: dict[str, Audience]) -> list[str]:
                     f"{audience.file}: {place}.member_of: there is no audience '{name}'.", hint=near(name, audiences)
                 )
         needs[audience.name] = {name for _, name in named}
+    for title, names in priorities.items():
+        for rank, name in enumerate(names):
+            if name not in audiences:
+                raise SettingsError(
+                    f"audience.priorities.{title}: there is no audience '{name}'.", hint=near(name, audiences)
+                )
+            needs[name] |= set(names[:rank])
     try:
         return list(TopologicalSorter(needs).static_order())
     except CycleError as error:
@@ -82,13 +143,6 @@ def _in_order(audiences: dict[str, Audience]) -> list[str]:
             f"{audiences[error.args[1][0]].file}: these audiences wait for each other: {circle}.",
             hint="Take one member_of out of the circle.",
         ) from error
-
-
-def near(name: str, names: Any) -> str:
-    """Say which of the names was meant, or which there are."""
-    close = difflib.get_close_matches(name, list(names), n=1)
-    there_are = f"There are: {', '.join(sorted(names)) or 'none'}."
-    return f"Did you mean '{close[0]}'? {there_are}" if close else there_are
 
 
 def _key(location: tuple[int | str, ...]) -> str:

@@ -11,6 +11,7 @@ from catchment import __version__
 from catchment.errors import CatchmentError
 from catchment.project import Project
 from catchment.serve import answers, reads
+from catchment.serve.audiences import audience_routes
 from catchment.serve.flow import read_flow
 from catchment.serve.signin import COOKIE, SignIn
 
@@ -53,7 +54,8 @@ def create_app(project: Project) -> FastAPI:
     async def tell(request: Request, error: CatchmentError) -> JSONResponse:
         return JSONResponse({"detail": str(error), "hint": error.hint}, status_code=422)
 
-    app.include_router(_api(project), prefix="/api/v1", dependencies=[Depends(require_session)])
+    for routes in (_api(project), audience_routes(project)):
+        app.include_router(routes, prefix="/api/v1", dependencies=[Depends(require_session)])
     _add_console(app)
     return app
 
