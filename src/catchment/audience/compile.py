@@ -64,14 +64,17 @@ def compile_conditions(audience: Audience, catalog: Catalog, now: datetime) -> C
 def _widen(audience: Audience, catalog: Catalog, scope: Scope, key: str) -> tuple[Any, dict[str, str], set[str]]:
     """Join to the parent what its conditions need of other tables; `absent` are conditions whose table never was."""
     wide, aliases, absent = scope.table, dict[str, str](), set[str]()
-    needs = [(place, node) for place, node in _on_parent(audience.where, "where")]
-    for place, node in needs:
-        for name, fact in _facts(node, catalog, scope, place):
-            if fact is None:
-                absent.add(place)
-            elif name not in aliases:
-                aliases[name] = f"{FACT}{len(aliases)}"
-                wide = _join_fact(wide, fact, key, aliases[name])
+    facts = [
+        (place, name, fact)
+        for place, node in _on_parent(audience.where, "where")
+        for name, fact in _facts(node, catalog, scope, place)
+    ]
+    for place, name, fact in facts:
+        if fact is None:
+            absent.add(place)
+        elif name not in aliases:
+            aliases[name] = f"{FACT}{len(aliases)}"
+            wide = _join_fact(wide, fact, key, aliases[name])
     if audience.top is not None and audience.top.score is not None:
         wide = _join_score(wide, audience.top.score, catalog, key)
     return wide, aliases, absent
