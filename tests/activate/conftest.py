@@ -94,6 +94,13 @@ class SharedSession:
         raise NotImplementedError("Syncs ask in SQL.")
 
 
+def free_port() -> int:
+    """Give a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 SESSION = cache(SharedSession)
 
 
@@ -146,6 +153,10 @@ class World:
         self.now += timedelta(hours=1)
         return run_sync(sync, destination, self.ground(), wishes)
 
+    def pass_hours(self, hours: int) -> None:
+        """Let time pass."""
+        self.now += timedelta(hours=hours)
+
     def ground(self) -> Ground:
         """Give what a run stands on, now."""
         return Ground(SESSION().attach(self.lake), self.lake, self.now, sleep=self.slept.append)
@@ -181,9 +192,7 @@ class World:
 
 @pytest.fixture(scope="session")
 def sandbox_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        settings = SandboxSettings(port=int(probe.getsockname()[1]))
+    settings = SandboxSettings(port=free_port())
     url = f"http://127.0.0.1:{settings.port}"
     folder = tmp_path_factory.mktemp("sandbox")
     with running(serve_sandbox, settings, folder, health_url=f"{url}/health", name="sandbox"):

@@ -7,6 +7,7 @@ row was last told. Only rows that differ are made into payloads; whether one is 
 from dataclasses import dataclass
 from hashlib import blake2b
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 
@@ -39,31 +40,57 @@ def find_changes(
 
     Raises DefinitionError where the key is no key.
     """
-    seed = mapping_seed(sync, destination)
-    names = [ROW_KEY, *sync.columns()]
-    kept: list[pl.DataFrame] = []
-    seen: list[pl.Series] = []
-    quiet: dict[str, int] = {}
+    seed, names = mapping_seed(sync, destination), source_names(sync)
+    index = index.sort("row_hash")
+    known = _Known(index, is_full=is_full)
+    kept = []
     nulls = 0
     for batch in sources:
         rows = hash_rows(pl.DataFrame(pl.from_arrow(batch)), names, seed)
         nulls += rows[ROW_KEY].null_count()
-        seen.append(rows["row_hash"])
-        fates = rows.select("row_hash", "source_hash").join(index, on="row_hash", how="left", maintain_order="left")
-        is_quiet = _is_quiet(fates) if not is_full else pl.repeat(False, rows.height, eager=True)
-        kept.append(rows.filter(~is_quiet))
-        for status, count in fates.filter(is_quiet).group_by("last_status").len().iter_rows():
-            quiet[status] = quiet.get(status, 0) + count
-    hashes = pl.concat(seen) if seen else pl.Series("row_hash", [], pl.Int64)
-    twice = len(hashes) - hashes.n_unique()
+        kept.append(rows.filter(~known.are_quiet(rows["row_hash"].to_numpy(), rows["source_hash"].to_numpy())))
+    looked_at = together(kept, names)
+    twice = known.twice + looked_at.height - looked_at["row_hash"].n_unique()
     if nulls or twice:
         raise DefinitionError(
             f"{sync.file}: key: {sync.key} of {sync.model} is no key: {nulls} rows have none, {twice} have another's.",
             hint="Name a column that is unique in that table.",
         )
-    held = index.filter(pl.col("is_there"))["row_hash"]
-    gone = held.filter(~held.is_in(hashes.implode()))
-    return Changes(_together(kept, names), gone, quiet)
+    gone = index.filter(pl.col("is_there") & ~pl.Series(known.seen))["row_hash"]
+    quiet = dict(index.filter(pl.Series(known.quiet)).group_by("last_status").len().iter_rows())
+    return Changes(looked_at, gone, quiet)
+
+
+class _Known:
+    """The index, searched by hash; notes which of it was seen, and which was seen unchanged."""
+
+    def __init__(self, index: pl.DataFrame, *, is_full: bool) -> None:
+        self.row_hash = index["row_hash"].to_numpy()
+        self.source_hash = index["source_hash"].fill_null(0).to_numpy()
+        is_quiet = pl.col("last_status").is_in(QUIET) & ~pl.col("is_twin") & pl.col("source_hash").is_not_null()
+        self.may_be_quiet = index.select(is_quiet & pl.lit(not is_full)).to_series().to_numpy()
+        self.seen = np.zeros(len(self.row_hash), dtype=bool)
+        self.quiet = np.zeros(len(self.row_hash), dtype=bool)
+        self.twice = 0
+
+    def are_quiet(self, row_hash: "np.ndarray", source_hash: "np.ndarray") -> pl.Series:
+        """Say of each row whether it is known to come to what it came to before."""
+        if not len(self.row_hash):
+            return pl.repeat(False, len(row_hash), eager=True)
+        place = np.searchsorted(self.row_hash, row_hash)
+        place[place == len(self.row_hash)] = 0
+        is_known = self.row_hash[place] == row_hash
+        is_quiet = is_known & self.may_be_quiet[place] & (self.source_hash[place] == source_hash)
+        quiet = place[is_quiet]
+        self.twice += int(self.quiet[quiet].sum()) + len(quiet) - len(np.unique(quiet))
+        self.seen[place[is_known]] = True
+        self.quiet[quiet] = True
+        return pl.Series(is_quiet)
+
+
+def source_names(sync: Sync) -> list[str]:
+    """Name the columns of the source in order: the key, then what payloads are made of."""
+    return [ROW_KEY, *sync.columns()]
 
 
 def hash_rows(rows: pl.DataFrame, names: list[str], seed: int) -> pl.DataFrame:
@@ -83,13 +110,8 @@ def mapping_seed(sync: Sync, destination: Destination) -> int:
     return int.from_bytes(blake2b(told.encode(), digest_size=7).digest(), "big")
 
 
-def _is_quiet(fates: pl.DataFrame) -> pl.Series:
-    is_same = (pl.col("source_hash") == pl.col("source_hash_right")).fill_null(False)
-    is_settled = pl.col("last_status").is_in(QUIET).fill_null(False) & ~pl.col("is_twin").fill_null(False)
-    return fates.select(is_same & is_settled).to_series()
-
-
-def _together(kept: list[pl.DataFrame], names: list[str]) -> pl.DataFrame:
+def together(kept: list[pl.DataFrame], names: list[str]) -> pl.DataFrame:
+    """Put what was kept of each batch into one frame, which has its columns even if it is empty."""
     if kept:
         return pl.concat(kept, how="vertical_relaxed")
     schema = dict.fromkeys(names, pl.String) | {"row_hash": pl.Int64, "source_hash": pl.Int64}

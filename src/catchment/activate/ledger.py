@@ -103,6 +103,21 @@ class Ledger:
         )
         self._append_frame(known)
 
+    def record_forgotten(self, row: Row, status: str, outcome: Outcome) -> None:
+        """Write down that a person was forgotten, without a word about the person; what is not done yet stays known."""
+        receipt = {
+            "row_key": row["row_key"],
+            "operation": "forget",
+            "status": outcome.status,
+            "code": outcome.code,
+            "reason": outcome.reason,
+            "attempts": 1,
+            "sent_at": self.now,
+        }
+        self._append_receipts([receipt])
+        if status in ("forgotten", "taken_out", "no_deletion"):
+            self._append_state([{"row_key": row["row_key"], "last_status": "forgotten", "attempts": 0}])
+
     def mask(self, payload: Row) -> Row:
         """Give a payload without what a receipt does not repeat."""
         return {name: self._masked(name, value) for name, value in payload.items()}

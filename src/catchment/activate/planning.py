@@ -15,10 +15,11 @@ from catchment.activate.changes import find_changes
 from catchment.activate.definition import Sync
 from catchment.activate.destination import Destination
 from catchment.activate.diff import Plan, Rules, make_plan
-from catchment.activate.mapping import read_sources, source_tables
+from catchment.activate.mapping import read_sources
 from catchment.activate.pace import Budgets
 from catchment.activate.render import TWIN, Rows, hash_text, render_rows
 from catchment.activate.state import State, hash_keys
+from catchment.activate.versions import find_changes_since, versions_of
 from catchment.errors import StalePlan
 from catchment.lake.engine import Session
 from catchment.lake.lake import Lake
@@ -70,14 +71,15 @@ class Ground(NamedTuple):
 
 def plan_sync(sync: Sync, destination: Destination, ground: Ground, state: State, wishes: Wishes) -> Planned:
     """Compare what the sync wants with what the destination holds; reads, and changes nothing."""
-    versions = {table: ground.lake.version(table) for table in source_tables(sync)}
-    index = state.index()
+    versions = versions_of(sync, destination, ground.lake)
     looks_at_all = wishes.is_full or wishes.retries_rejected or sync.mode == "snapshot"
-    sources = read_sources(sync, ground.session, ground.lake)
-    changes = find_changes(sources, sync, destination, index, is_full=looks_at_all)
+    changes = None if looks_at_all else find_changes_since(sync, destination, ground.lake, state, versions)
+    if changes is None:
+        sources = read_sources(sync, ground.session, ground.lake)
+        changes = find_changes(sources, sync, destination, state.index(), is_full=looks_at_all)
     rendered = render_rows(changes.rows, sync, destination)
     concerned = pl.concat([changes.rows["row_hash"], changes.gone.alias("row_hash")])
-    held = state.rows(concerned if index.height else concerned.clear())
+    held = state.rows(concerned)
     rendered = _without_twins(rendered, held, concerned, state)
     rules = Rules(
         mode=sync.mode,
@@ -89,7 +91,7 @@ def plan_sync(sync: Sync, destination: Destination, ground: Ground, state: State
     )
     plan = _with_quiet(make_plan(rendered.wanted, rendered.left_out, held, rules), changes.quiet)
     plan = plan if wishes.sample is None else _sampled(plan, wishes.sample)
-    return Planned(plan, rules, versions, int(index["is_there"].sum()), rendered.left_out)
+    return Planned(plan, rules, versions, state.count_there(), rendered.left_out)
 
 
 def guard(sync: Sync, planned: Planned) -> str:
@@ -162,7 +164,7 @@ def _without_twins(rendered: Rows, held: pl.DataFrame, concerned: pl.Series, sta
     own = held.select("row_key", pl.col("identity").alias("own"))
     fresh = rendered.wanted.join(own, on="row_key", how="left")
     fresh = fresh.filter((pl.col("own") != pl.col("identity")).fill_null(True))
-    if fresh.is_empty() or (held.is_empty() and state.is_empty):
+    if fresh.is_empty():
         return rendered
     holders = state.holders(fresh["identity"]).filter(~hash_keys(pl.col("row_key")).is_in(concerned.implode()))
     twins = fresh.join(holders, on="identity", how="semi")

@@ -34,31 +34,43 @@ class State:
         self.lake = lake
         self.sync = sync.name
         self.scope = scope_of(sync, destination)
-        self.sequence = 0
+        self.sequence: int | None = None
         self.is_changed = False
-        self.is_empty = False
 
-    def index(self) -> pl.DataFrame:
-        """Give row_hash, source_hash, last_status, reason, is_there and job of every row, without payloads."""
-        rows = self._scan().select(
+    def index(self, hashes: pl.Series | None = None) -> pl.DataFrame:
+        """Give row_hash, source_hash, last_status, is_twin and is_there of all rows or of some, without payloads."""
+        rows = self._those(hashes).select(
             "row_hash",
             "source_hash",
             "scope",
             "last_status",
             pl.col("reason").str.starts_with("another row").fill_null(False).alias("is_twin"),
             pl.col("payload").is_not_null().alias("is_there"),
-            "job",
             "sequence",
         )
         newest = _newest(rows.collect(), "row_hash")
-        self.sequence = max(self.sequence, int(newest["sequence"].max() or 0))  # type: ignore[arg-type]
-        self.is_empty = newest.is_empty()
         return newest.filter(pl.col("scope") == self.scope).drop("scope")
+
+    def statuses(self) -> dict[str, int]:
+        """Count the rows by what last became of them."""
+        rows = self._scan().select("row_hash", "scope", "last_status", "sequence").collect()
+        newest = _newest(rows, "row_hash").filter(pl.col("scope") == self.scope)
+        return dict(newest.group_by("last_status").len().iter_rows())
+
+    def has_twins(self) -> bool:
+        """Say whether a row may be left out because of another, so that what happens to that one matters to it."""
+        twins = self._scan().filter(pl.col("reason").str.starts_with("another row")).select("row_hash")
+        return self.index(twins.collect()["row_hash"].unique())["is_twin"].any()
+
+    def count_there(self) -> int:
+        """Count the rows that the destination holds."""
+        rows = self._scan().select("row_hash", "scope", pl.col("payload").is_not_null().alias("is_there"), "sequence")
+        newest = _newest(rows.collect(), "row_hash").filter(pl.col("scope") == self.scope)
+        return int(newest["is_there"].sum())
 
     def rows(self, hashes: pl.Series) -> pl.DataFrame:
         """Give all that is known of the rows of these hashes."""
-        scan = self._scan().filter(pl.col("row_hash").is_in(hashes.implode()))
-        return _newest(scan.collect(), "row_key").filter(pl.col("scope") == self.scope)
+        return _newest(self._those(hashes).collect(), "row_key").filter(pl.col("scope") == self.scope)
 
     def doubts(self) -> pl.DataFrame:
         """Give the rows of which a run before this one does not know what became, or that a job has in hand."""
@@ -79,7 +91,7 @@ class State:
         """Write down what became of rows; whatever a column does not say is null."""
         if rows.is_empty():
             return
-        self.sequence += 1
+        self.sequence = self._last_sequence() + 1
         marks = {"sync": self.sync, "scope": self.scope, "sequence": self.sequence}
         marked = rows.with_columns(
             *(pl.lit(value).alias(name) for name, value in marks.items()),
@@ -97,6 +109,14 @@ class State:
             newest = _newest(self._scan().collect(), "row_key").with_columns(pl.lit(0, pl.Int64).alias("sequence"))
             self.lake.overwrite(SYNC_STATE.name, as_table(newest, SYNC_STATE.schema), where=f"sync = '{self.sync}'")
         self.is_changed = False
+
+    def _last_sequence(self) -> int:
+        if self.sequence is None:
+            self.sequence = int(self._scan().select(pl.col("sequence").max()).collect().item() or 0)
+        return self.sequence
+
+    def _those(self, hashes: pl.Series | None) -> pl.LazyFrame:
+        return self._scan() if hashes is None else self._scan().filter(pl.col("row_hash").is_in(hashes.implode()))
 
     def _scan(self) -> pl.LazyFrame:
         if not self.lake.exists(SYNC_STATE.name):

@@ -79,7 +79,8 @@ def run_sync(sync: Sync, destination: Destination, ground: Ground, wishes: Wishe
             delivery.recover(state.doubts())
             planned = plan_sync(sync, destination, ground, state, wishes)
             counts.update(planned.plan.counts())
-            versions = orjson.dumps(planned.versions).decode()
+            if wishes.sample is None:
+                versions = orjson.dumps(planned.versions).decode()
             _require_leave(sync, planned, wishes, ground)
             _carry_out(planned, ledger, delivery)
         counts.update({name: delivery.counts[name] for name in COUNTED})
