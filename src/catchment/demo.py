@@ -86,6 +86,7 @@ def keep_current(project: Project, *, sleep: Callable[[float], None] = time.slee
     while True:
         try:
             project.enrich()
+            project.sync_scheduled()
         except CatchmentError as error:
             if str(error) != told:
                 told = str(error)

@@ -45,6 +45,11 @@ class Schedule(BaseModel):
             raise ValueError(f"'{self.cron}' is no cron expression; five fields, such as 0 6 * * 1-5")
         return self
 
+    @property
+    def is_own(self) -> bool:
+        """Say whether it was given any, and is not simply due at every run."""
+        return self.manual or any((self.every, self.cron, self.after))
+
 
 class Alerts(BaseModel):
     """Who hears, once per change of state, that a sync failed, is overdue or is rejected too much, and of recovery."""

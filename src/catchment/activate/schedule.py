@@ -41,8 +41,9 @@ def when_due(sync: Sync, past: Past, now: datetime) -> Due:
         return _at(sync, _next_fire(schedule.cron, past.started_at, now), now)
     if schedule.after is not None:
         ended = past.build_ended_at if schedule.after == "build" else past.other_ended_at
-        is_due = ended is not None and (past.started_at is None or past.started_at < ended)
-        return _at(sync, ended, now) if is_due else Due(False)
+        if ended is None or (past.started_at is not None and past.started_at >= ended):
+            return Due(False)
+        return _at(sync, min(ended, now), now)
     return Due(True)
 
 

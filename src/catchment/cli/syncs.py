@@ -40,7 +40,7 @@ def run_syncs(
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Plan and do it, for one sync or all: catchment sync leads --sample 1"""
+    """Plan and do it, for one sync or all that are due: catchment sync leads --sample 1"""
     opened = Project.open(project)
     with opened.sandbox():
         tell("sync", opened.sync(name, sample=sample, is_confirmed=confirm, **_again(again)), as_json)
@@ -74,6 +74,18 @@ def apply_sync(
     opened = Project.open(project)
     with opened.sandbox():
         tell("sync", [opened.apply_sync(name, plan, is_confirmed=confirm)], as_json)
+
+
+@syncs.command("forget")
+def forget_person(
+    person: Annotated[str, typer.Argument(help="A person_id.")],
+    project: ProjectOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Delete a person at every destination, and say where that cannot be done: catchment sync forget p0001"""
+    opened = Project.open(project)
+    with opened.sandbox():
+        tell("forget", opened.forget_in_destinations(person), as_json)
 
 
 def _again(what: str | None) -> dict[str, bool]:

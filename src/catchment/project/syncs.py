@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from catchment.errors import SyncBusy
 from catchment.observe import timed
 from catchment.project.opened import Opened, named
 from catchment.tables import RUNS
@@ -16,23 +17,85 @@ class SyncVerbs(Opened):
     """Members become calls to other systems."""
 
     def sync(self, name: str | None = None, **wishes: Any) -> list[Any]:
-        """Bring each destination level with its audience; unchanged rows are not sent.
+        """Bring each destination level with its audience: the sync named, or those that are due.
 
         Syncs of different destinations run side by side, so a slow one holds up nobody else; those of one destination
         run one after the other. Where one fails the others go on, and then the first failure is raised.
         """
-        from catchment.activate.pace import Budgets
-
-        lanes: dict[str, list[Any]] = {}
-        for sync in named(self.syncs(), name, "sync"):
-            lanes.setdefault(sync.destination, []).append(sync)
-        budgets = Budgets()
-        with ThreadPoolExecutor(max_workers=max(1, min(len(lanes), LANES)), thread_name_prefix="sync") as pool:
-            ends = [end for lane in pool.map(lambda lane: self._run_lane(lane, budgets, wishes), lanes.values())
-                    for end in lane]  # fmt: skip
+        ends: list[Any] = []
+        if name is not None:
+            ends = self._run_lanes(named(self.syncs(), name, "sync"), wishes)
+        done: set[str] = set()
+        while due := [] if name is not None else [sync for sync in self.due_syncs() if sync.name not in done]:
+            done |= {sync.name for sync in due}
+            ends += self._run_lanes(due, wishes)
         for end in ends:
             if isinstance(end, BaseException):
                 raise end
+        return ends
+
+    def sync_scheduled(self) -> list[Any]:
+        """Run the syncs that a schedule of their own makes due; for whoever keeps the clock."""
+        ends = self._run_lanes([sync for sync in self.due_syncs() if sync.schedule.is_own], {})
+        for end in ends:
+            if isinstance(end, BaseException):
+                raise end
+        return ends
+
+    def due_syncs(self) -> list[Any]:
+        """Give the syncs that are due now, and tell whoever listens of those that should have been done long ago."""
+        syncs = {sync.name: sync for sync in self.syncs()}
+        due = {name: due for name, due in self.sync_schedules().items() if due.is_due}
+        for name, one in due.items():
+            if one.is_overdue:
+                self._tell(syncs[name], ("overdue", f"it was due at {one.since:%Y-%m-%d %H:%M} UTC"))
+        return [syncs[name] for name in due]
+
+    def sync_schedules(self) -> dict[str, Any]:
+        """Say of each sync whether it is due, since when, and when next."""
+        from catchment.activate.schedule import Past, when_due
+
+        runs = self.lake.read("sync_runs", ["sync", "started_at", "finished_at", "status"]).to_pylist()
+        builds = self.lake.read("runs", ["finished_at"], [("verb", "=", "build"), ("status", "=", "ok")])
+        started, ended = {}, {}
+        for run in sorted(runs, key=lambda run: run["started_at"]):
+            started[run["sync"]] = run["started_at"]
+            if run["status"] != "failed":
+                ended[run["sync"]] = run["finished_at"]
+        built = max(builds["finished_at"].to_pylist(), default=None)
+        return {
+            sync.name: when_due(
+                sync, Past(started.get(sync.name), built, ended.get(sync.schedule.after or "")), self.clock()
+            )
+            for sync in self.syncs()
+        }
+
+    def sync_status(self) -> list[dict[str, Any]]:
+        """Give a row for each sync that has a schedule: when it is due, or since when it should have been done."""
+        rows = []
+        for sync in self.syncs():
+            if sync.schedule.is_own:
+                due = self.sync_schedules()[sync.name]
+                state = "overdue" if due.is_overdue else "due" if due.is_due else "waits"
+                state = "manual" if sync.schedule.manual else state
+                rows.append({"what": f"schedule of sync {sync.name}", "state": state, "when": due.since or due.next_at})
+        return rows
+
+    def forget_in_destinations(self, person: str) -> list[Any]:
+        """Delete a person wherever syncs have sent them; gives what became of each row, done or not.
+
+        Call it before the lake forgets the person: it is the lake that knows where they were sent.
+        """
+        from catchment.activate.forget import forget_rows, person_keys
+        from catchment.activate.turn import turn
+
+        ends: list[Any] = []
+        with self.timed("forget", "destinations") as run, self._ground() as ground:
+            for sync in self.syncs():
+                with turn(self.folder, sync.name):
+                    keys = person_keys(sync, ground, person) if self.lake.exists(sync.model) else [person]
+                    ends += forget_rows(sync, self.destination(sync.destination), ground, keys, run.run_id)
+            run.counts.update(rows=len(ends))
         return ends
 
     def plan_sync(self, name: str, **wishes: Any) -> Any:
@@ -64,14 +127,35 @@ class SyncVerbs(Opened):
 
         return open_destination(self.settings.activate, name, self.folder)
 
-    def _run_lane(self, lane: list[Any], budgets: Any, wishes: dict[str, Any]) -> list[Any]:
-        ends: list[Any] = []
-        for sync in lane:
-            try:
-                ends.append(self._run_one(sync, budgets, wishes))
-            except Exception as error:
-                ends.append(error)
-        return ends
+    def _run_lanes(self, syncs: list[Any], wishes: dict[str, Any]) -> list[Any]:
+        from catchment.activate.pace import Budgets
+
+        lanes: dict[str, list[Any]] = {}
+        for sync in syncs:
+            lanes.setdefault(sync.destination, []).append(sync)
+        budgets = Budgets()
+        with ThreadPoolExecutor(max_workers=max(1, min(len(lanes), LANES)), thread_name_prefix="sync") as pool:
+            ran = pool.map(lambda lane: [self._try_one(sync, budgets, wishes) for sync in lane], lanes.values())
+            return [end for lane in ran for end in lane]
+
+    def _try_one(self, sync: Any, budgets: Any, wishes: dict[str, Any]) -> Any:
+        """Run a sync and give its report, or the error, to be raised once the others have had their turn."""
+        from catchment.activate.alerts import judge
+
+        try:
+            report = self._run_one(sync, budgets, wishes)
+        except SyncBusy as error:
+            return error
+        except Exception as error:
+            self._tell(sync, ("failed", f"{type(error).__name__}: {error}"))
+            return error
+        self._tell(sync, judge(sync, report), report.run_id)
+        return report
+
+    def _tell(self, sync: Any, verdict: Any, run_id: str = "") -> None:
+        from catchment.activate.alerts import tell
+
+        tell(sync, verdict, self.settings.activate.alerts, self.lake, now=self.clock(), run_id=run_id)
 
     def _run_one(self, sync: Any, budgets: Any, wishes: dict[str, Any]) -> Any:
         from catchment.activate.planning import Wishes
