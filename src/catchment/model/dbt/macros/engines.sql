@@ -1,27 +1,33 @@
 {# What DuckDB and Spark spell differently. Models use these and nothing of one engine only. #}
 
+{# Our macro of that name for the engine that runs, or for the one that the variable `sql_of` names, to see its SQL. #}
+{% macro engine(name) %}
+  {%- set own = var("sql_of", target.type) ~ "__" ~ name -%}
+  {{ return(context[own] if own in context else context["default__" ~ name]) }}
+{% endmacro %}
+
 {# Seconds since 1970, with fractions. #}
-{% macro epoch_seconds(tstamp) %}{{ return(adapter.dispatch("epoch_seconds")(tstamp)) }}{% endmacro %}
+{% macro epoch_seconds(tstamp) %}{{ return(engine("epoch_seconds")(tstamp)) }}{% endmacro %}
 {% macro default__epoch_seconds(tstamp) %}cast({{ tstamp }} as double){% endmacro %}
 {% macro duckdb__epoch_seconds(tstamp) %}epoch({{ tstamp }}){% endmacro %}
 
 {# A moment, and the same so many seconds earlier. #}
-{% macro seconds_before(tstamp, seconds) %}{{ return(adapter.dispatch("seconds_before")(tstamp, seconds)) }}{% endmacro %}
+{% macro seconds_before(tstamp, seconds) %}{{ return(engine("seconds_before")(tstamp, seconds)) }}{% endmacro %}
 {% macro default__seconds_before(tstamp, seconds) %}{{ tstamp }} - make_interval(0, 0, 0, 0, 0, 0, {{ seconds }}){% endmacro %}
 {% macro duckdb__seconds_before(tstamp, seconds) %}{{ tstamp }} - to_seconds({{ seconds }}){% endmacro %}
 
 {# A field of the first entity in a column of entities; null where there is none. #}
-{% macro first_entity(column, field) %}{{ return(adapter.dispatch("first_entity")(column, field)) }}{% endmacro %}
+{% macro first_entity(column, field) %}{{ return(engine("first_entity")(column, field)) }}{% endmacro %}
 {% macro default__first_entity(column, field) %}get({{ column }}, 0).{{ field }}{% endmacro %}
 {% macro duckdb__first_entity(column, field) %}{{ column }}[1].{{ field }}{% endmacro %}
 
 {# Whether a text holds a match of a regular expression without backslashes. #}
-{% macro matches(text, pattern) %}{{ return(adapter.dispatch("matches")(text, pattern)) }}{% endmacro %}
+{% macro matches(text, pattern) %}{{ return(engine("matches")(text, pattern)) }}{% endmacro %}
 {% macro default__matches(text, pattern) %}regexp_like({{ text }}, '{{ pattern }}'){% endmacro %}
 {% macro duckdb__matches(text, pattern) %}regexp_matches({{ text }}, '{{ pattern }}'){% endmacro %}
 
 {# The values of those of a group that meet a condition, as an array in the order of their events. #}
-{% macro in_order(value, condition) %}{{ return(adapter.dispatch("in_order")(value, condition)) }}{% endmacro %}
+{% macro in_order(value, condition) %}{{ return(engine("in_order")(value, condition)) }}{% endmacro %}
 {% macro default__in_order(value, condition) -%}
   transform(
     array_sort(
@@ -39,16 +45,16 @@
 {%- endmacro %}
 
 {# The texts of a group in alphabetical order, joined by a comma. #}
-{% macro joined(text) %}{{ return(adapter.dispatch("joined")(text)) }}{% endmacro %}
+{% macro joined(text) %}{{ return(engine("joined")(text)) }}{% endmacro %}
 {% macro default__joined(text) %}array_join(array_sort(collect_list({{ text }})), ','){% endmacro %}
 {% macro duckdb__joined(text) %}string_agg({{ text }}, ',' order by {{ text }}){% endmacro %}
 
 {# The events of the days that matter now. DuckDB is told the days, so that it opens no file of others. #}
-{% macro events_of(days) %}{{ return(adapter.dispatch("events_of")(days)) }}{% endmacro %}
+{% macro events_of(days) %}{{ return(engine("events_of")(days)) }}{% endmacro %}
 {% macro default__events_of(days) %}{{ source("lake", "events") }}{% endmacro %}
 {% macro duckdb__events_of(days) %}
-  {%- set known = load_relation(days) if execute else none -%}
-  {%- if known is none or model.resource_type == "unit_test" %}{{ source("lake", "events") }}
+  {%- set known = load_relation(days) if execute and model.resource_type != "unit_test" else none -%}
+  {%- if known is none %}{{ source("lake", "events") }}
   {%- else -%}
   {%- set spans = run_query("select first_day, after_day from (" ~ day_spans(days) ~ ") order by first_day").rows -%}
   (
@@ -77,7 +83,7 @@
 {%- endmacro %}
 
 {# The rows of a table parted by `column` whose part is among those that a query names. DuckDB is told the parts. #}
-{% macro rows_of(relation, column, parts) %}{{ return(adapter.dispatch("rows_of")(relation, column, parts)) }}{% endmacro %}
+{% macro rows_of(relation, column, parts) %}{{ return(engine("rows_of")(relation, column, parts)) }}{% endmacro %}
 {% macro default__rows_of(relation, column, parts) %}(select * from {{ relation }} where {{ column }} in ({{ parts }})){% endmacro %}
 {% macro duckdb__rows_of(relation, column, parts) -%}
   {%- if not execute or model.resource_type == "unit_test" -%}{{ relation }}

@@ -48,7 +48,7 @@ told as (
     user_ipaddress, useragent, br_renderengine, br_lang, br_colordepth, os_timezone, dvce_type,
     coalesce({{ told(var("places").useragent_family) }}, br_family) as useragent_family,
     coalesce({{ told(var("places").entity_os_family) }}, os_family) as os_family,
-    cast(dvce_screenwidth as {{ dbt.type_string() }}) || 'x' || cast(dvce_screenheight as {{ dbt.type_string() }})
+    cast(dvce_screenwidth as string) || 'x' || cast(dvce_screenheight as string)
       as screen_resolution,
     br_viewwidth, br_viewheight, doc_width, doc_height, pp_xoffset_max, pp_yoffset_max,
     {{ told(var("places").page_view_id) }} as page_view_id
@@ -58,9 +58,6 @@ told as (
     {%- for conversion in var("conversions") %},
     coalesce({{ conversion.condition }}, false) as is_conversion_{{ loop.index }},
     cast(coalesce({{ conversion.value }}, {{ conversion.default_value }}) as double) as conversion_value_{{ loop.index }}
-    {%- endfor %}
-    {%- for name, trait in var("traits").items() %},
-    {{ told(trait) }} as trait_{{ name }}
     {%- endfor %}
   from copies
   where copy_number = 1 and {{ is_within_session() }}

@@ -71,7 +71,7 @@ select
   firsts.person_id,
   logins.user_id,
   {% for name in usual if name != "country" and name not in traits -%}
-  cast(null as {{ dbt.type_string() }}) as {{ name }},
+  cast(null as string) as {{ name }},
   {% endfor -%}
   {% for name in traits if name != "country" -%}
   wide.{{ name }},

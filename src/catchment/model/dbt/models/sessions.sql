@@ -41,7 +41,7 @@ totals as (
     sum(case when event_name = 'link_click' then 1 else 0 end) as link_clicks,
     count(distinct case
       when event_name = 'page_ping' and page_view_id is not null
-        then concat(page_view_id, '/', cast({{ heartbeat_of("dvce_created_tstamp") }} as {{ dbt.type_string() }}))
+        then concat(page_view_id, '/', cast({{ heartbeat_of("dvce_created_tstamp") }} as string))
     end) as heartbeats,
     count(distinct case when event_name = 'page_ping' then page_view_id end) as pinged_views
     {%- for conversion in var("conversions") %},
@@ -60,7 +60,7 @@ totals as (
 
 named as (
   select
-    domain_sessionid, concat('"', coalesce(event_name, ''), '":', cast(count(*) as {{ dbt.type_string() }})) as named_count
+    domain_sessionid, concat('"', coalesce(event_name, ''), '":', cast(count(*) as string)) as named_count
   from events
   group by domain_sessionid, event_name
 ),

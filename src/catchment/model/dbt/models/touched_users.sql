@@ -19,7 +19,7 @@ with touched as (
 
 select
   touched.domain_userid,
-  {{ "stands.person_id" if standing else "cast(null as " ~ dbt.type_string() ~ ")" }} as stood_as
+  {{ "stands.person_id" if standing else "cast(null as string)" }} as stood_as
 from (select distinct domain_userid from touched) as touched
 {%- if standing %}
 left join {{ standing.users }} as stands on stands.domain_userid = touched.domain_userid

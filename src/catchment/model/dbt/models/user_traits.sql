@@ -1,17 +1,26 @@
 {{ config(unique_key=["domain_userid", "trait"], tags=["always"]) }}
-{#- Grain: one trait of one cookie, as it was last told (`model.traits` of the settings). It only grows. -#}
-with told as (
-  {%- for name in var("traits") %}
-  select domain_userid, '{{ name }}' as trait, cast(trait_{{ name }} as {{ dbt.type_string() }}) as told, derived_tstamp as told_tstamp, event_id
-  from {{ ref("base_events") }}
-  where trait_{{ name }} is not null
+{#- Grain: one trait of one cookie, as it was last told (`model.traits` of the settings). It only grows, so it reads events as
+    they came, not as sessions count them: which of those count can change when more come. -#}
+with events as (
+  select *
+  from {{ events_of(ref("touched_days")) }} as events
+  where {{ is_counted() }} and domain_userid is not null
+    and {{ visit_id() }} in (select visit_id from {{ ref("touched_days") }})
+),
+
+told as (
+  {%- for name, trait in var("traits").items() %}
+  select
+    domain_userid, '{{ name }}' as trait, cast({{ told(trait) }} as string) as told, derived_tstamp as told_tstamp, event_id
+  from events
+  where {{ told(trait) }} is not null
   union all
   {%- endfor %}
   {%- if is_incremental() %}
   select domain_userid, trait, told, told_tstamp, event_id from {{ this }}
   {%- else %}
   select domain_userid, event_id as trait, event_id as told, derived_tstamp as told_tstamp, event_id
-  from {{ ref("base_events") }}
+  from events
   where 1 = 0
   {%- endif %}
 ),
