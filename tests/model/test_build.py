@@ -48,6 +48,44 @@ def test_a_build_without_news_commits_nothing_and_a_changed_setting_rebuilds_all
     assert other.rows("sessions", "domain_sessionid")["s1"]["engaged_time_in_s"] == 5
 
 
+def test_only_files_of_the_weeks_concerned_are_rewritten(built: Build) -> None:
+    weeks = [
+        event(
+            number,
+            seconds=number * 7 * 86_400,
+            domain_userid=f"v{number}",
+            domain_sessionid=f"s{number}",
+            view=f"p{number}",
+        )
+        for number in range(4)
+    ]
+    first = built(*weeks)
+    before = files(first.lake)
+    after = files(built({**weeks[2], "event_id": "e9", "event_name": "page_ping"}).lake)
+    for table, stood in before.items():
+        gone = stood - after[table]
+        assert {path.split("/")[0].split("=")[1] for path in gone} <= {"2026-03-16"}, table
+        assert gone, table
+
+
+def files(lake: Lake) -> dict[str, set[str]]:
+    tables = ("page_views", "sessions", "users", "people", "first_touch_features")
+    return {name: {str(path) for path in lake.delta(name).get_add_actions()["path"].to_pylist()} for name in tables}
+
+
+def test_a_large_history_is_built_in_slices_and_gives_the_same(built: Build) -> None:
+    rows = [
+        event(number, seconds=number * 40_000, user_id=("ada", None)[number % 2], domain_userid=f"v{number % 5}",
+              domain_sessionid=f"s{number // 2}", view=f"p{number // 2}")
+        for number in range(20)
+    ]  # fmt: skip
+    names = ("page_views", "sessions", "users", "people", "first_touch_features", "user_mapping", "visit_days")
+    told = built(*rows)
+    whole = {name: sorted(map(str, told.lake.read(name).to_pylist())) for name in names}
+    sliced = built(choice=Choice(full_refresh=True, slice_events=5))
+    assert {name: sorted(map(str, sliced.lake.read(name).to_pylist())) for name in names} == whole
+
+
 def test_removed_events_are_counted_no_longer(built: Build) -> None:
     first = built(event(1), event(2, domain_userid="v2", domain_sessionid="s2", view="p2"))
     first.lake.delta("events").delete("domain_userid = 'v2'")

@@ -23,11 +23,12 @@ NO_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
 
 @dataclass(frozen=True)
 class Choice:
-    """Which models to build, in dbt's own selectors, and whether from nothing."""
+    """Which models to build, in dbt's own selectors, whether from nothing, and how many events at a time."""
 
     select: str | None = None
     exclude: str | None = None
     full_refresh: bool = False
+    slice_events: int = SLICE_EVENTS
 
     def arguments(self) -> list[str]:
         """Give dbt's options; the models that only say what is new are always among the chosen."""
@@ -108,7 +109,7 @@ def write_docs(lake: Lake, engine: Engine, settings: ModelSettings, folder: Path
 
 
 def _results(bench: _Bench, plan: Plan) -> Iterator[Any]:
-    is_large = plan.since is None and bench.lake.delta("events").count() > SLICE_EVENTS
+    is_large = plan.since is None and bench.lake.delta("events").count() > bench.choice.slice_events
     if is_large and not bench.choice.arguments():
         yield from _build_sliced(bench, plan)
         return
@@ -149,7 +150,7 @@ def _good(results: list[Any]) -> list[Any]:
 
 
 def _slices(bench: _Bench) -> list[tuple[date, date]]:
-    """Cut the first days of all visits into stretches of about SLICE_EVENTS events."""
+    """Cut the first days of all visits into stretches of about as many events as the choice says."""
     with bench.engine.attach(bench.lake) as session:
         days = session.query(
             "select start_date, count(*) as visits from ("
@@ -161,7 +162,7 @@ def _slices(bench: _Bench) -> list[tuple[date, date]]:
     slices: list[tuple[date, date]] = []
     held = float("inf")
     for day, visits in zip(days["start_date"].to_pylist(), weights, strict=True):
-        if held + visits * per_visit > SLICE_EVENTS:
+        if held + visits * per_visit > bench.choice.slice_events:
             slices.append((day, day))
             held = 0.0
         else:
