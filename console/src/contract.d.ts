@@ -89,6 +89,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/predictions/{name}/score": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Score */
+        post: operations["score_api_v1_predictions__name__score_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audiences": {
         parameters: {
             query?: never;
@@ -603,6 +620,40 @@ export interface components {
             sent_at: string | null;
         };
         /**
+         * RecordScore
+         * @description The score of one record, with its place among everybody's, and the features that moved it most.
+         */
+        RecordScore: {
+            /** Score */
+            score: number;
+            /** Decile */
+            decile: number;
+            /** Label */
+            label: string;
+            /** Reasons */
+            reasons: string[];
+            /** Model Version */
+            model_version: string;
+        };
+        /**
+         * RecordScores
+         * @description The scores in the order of the records.
+         */
+        RecordScores: {
+            /** Scores */
+            scores: components["schemas"]["RecordScore"][];
+        };
+        /**
+         * Records
+         * @description People to score: per person the features that the model reads; one that is missing is empty.
+         */
+        Records: {
+            /** Records */
+            records: {
+                [key: string]: number | string | boolean | null;
+            }[];
+        };
+        /**
          * Share
          * @description How many members have one value of a column.
          */
@@ -896,6 +947,43 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Models"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    score_api_v1_predictions__name__score_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: {
+                catchment_session?: string | null;
+            };
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Records"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordScores"];
                 };
             };
             /** @description Validation Error */

@@ -9,7 +9,7 @@ from catchment.predict import PredictSettings
 from catchment.predict.definition import Prediction, load_predictions
 from catchment.project import examples_folder
 
-WHOLE = "name: a\nhorizon_days: 14\nlearner: {type: lightgbm}\n"
+WHOLE = "name: a\noutcome: {conversion: signup}\nhorizon_days: 14\nlearner: {type: lightgbm}\n"
 
 
 def read(folder: Path, **files: str) -> list[Prediction]:
@@ -25,9 +25,7 @@ def test_a_project_without_predictions_has_none(tmp_path: Path) -> None:
 
 def test_the_example_prediction_is_read() -> None:
     (found,) = load_predictions(PredictSettings(), examples_folder() / "saas")
-    assert found.name == "form_submitted"
-    assert found.table == "first_touch_features"
-    assert found.horizon_days == 14
+    assert (found.name, found.kind, found.who, found.horizon) == ("form_submitted", "propensity", "first_touch", 14)
 
 
 @pytest.mark.parametrize(
@@ -35,15 +33,21 @@ def test_the_example_prediction_is_read() -> None:
     [
         ("name: [", "is not YAML", "Mend the line"),
         ("words", "holds no keys", "name:"),
-        (
-            "name: a\nlearner: {type: lightgbm}",
-            "predictions/broken.yml: horizon_days: Field required",
-            "docs/predict.md",
-        ),
+        ("name: a", "a propensity needs `outcome:` and `horizon_days:`", "docs/predict.md"),
+        (WHOLE + "kind: churn", "a churn needs `who: people`", "docs/predict.md"),
+        (WHOLE + "kind: lookalike", "a lookalike needs `seed: AUDIENCE`", "docs/predict.md"),
         (WHOLE + "horison: 3", "predictions/broken.yml: horison: is not a setting", "'horizon_days'"),
         (WHOLE + "features: {inclde: [a]}", "features.inclde: is not a setting", "'include'"),
+        (WHOLE + "promote: {metrik: f2}", "promote.metrik: is not a setting", "'metric'"),
+        (
+            WHOLE.replace("conversion: signup", "conversions: x"),
+            "outcome.conversions: is not a setting",
+            "'conversion'",
+        ),
+        (WHOLE.replace("conversion: signup", "event: x, purchase: true"), "needs exactly one of", "docs/predict.md"),
         (WHOLE + "split: {holdout: 0.9}", "split.holdout: Input should be less than 0.5", "docs/predict.md"),
-        (WHOLE + "metric: luck", "metric: Input should be 'roc_auc' or 'average_precision'", "docs/predict.md"),
+        (WHOLE + "labels: {medium: 0.9, high: 0.8}", "labels: Value error, medium must not be above high", "docs"),
+        (WHOLE + "promote: {metric: luck}", "promote.metric: Input should be 'roc_auc', 'average_precision'", "docs"),
         (
             WHOLE.replace("lightgbm", "oracle"),
             "learner: There is no predict/learners plugin of type 'oracle'",

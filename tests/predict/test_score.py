@@ -1,4 +1,4 @@
-"""Scores of the champion in the lake: who has one, how they are ranked, and that nothing is written twice."""
+"""Scores of the champion in the lake: who has one, how they are ranked and why, and that nothing is written twice."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -6,127 +6,145 @@ from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from catchment.errors import ModelError
 from catchment.lake.lake import Lake
-from catchment.predict import PredictSettings
-from catchment.predict.score import ScoreReport, rank_deciles, score
+from catchment.predict.ask import score_records
+from catchment.predict.definition import Labels
+from catchment.predict.score import Since, label_people, rank_deciles
 from catchment.predict.tracking import open_tracking
-from catchment.predict.train import train
+from catchment.predict.workshop import open_champion
 
-from .acme import NOW, attached, fill, prediction, visitors
+from .acme import LOGISTIC, NOW, SETTINGS, Site, World, conversion, event, fill, prediction, site
 
-SETTINGS = PredictSettings()
-PREDICTION = prediction(learner={"type": "logistic"})
-PEOPLE = visitors(700)
+PREDICTION = prediction(learner=LOGISTIC, search={"trials": 1})
+MADE = site(700)
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory, lay_out_store: Callable[[Path], Path]) -> Path:
     folder = lay_out_store(tmp_path_factory.mktemp("project"))
-    lake = fill(Lake(str(folder / "lake")), PEOPLE)
-    with attached(lake) as session:
-        train(PREDICTION, session, SETTINGS, folder, NOW)
+    World(folder, fill(Lake(str(folder / "lake")), MADE), MADE).train(PREDICTION)
     return folder
 
 
-def run(folder: Path, lake: Lake, days: int = 0) -> ScoreReport:
-    with attached(lake) as session:
-        return score(PREDICTION, session, lake, SETTINGS, folder, NOW + timedelta(days=days))
+@pytest.fixture
+def world(project: Path, tmp_path: Path) -> World:
+    return World(project, fill(Lake(str(tmp_path)), MADE), MADE)
 
 
-def rows(lake: Lake) -> list[dict[str, object]]:
-    return lake.read("propensity_scores").to_pylist()
-
-
-def test_everybody_is_scored_who_had_not_converted_before(project: Path, tmp_path: Path) -> None:
-    lake = fill(Lake(str(tmp_path)), PEOPLE)
-    report = run(project, lake)
-    expected = {row["person_id"] for row in PEOPLE.to_pylist() if not row["converted_before"]}
-    assert {row["person_id"] for row in rows(lake)} == expected
+def test_everybody_is_scored_who_had_not_converted_before(world: World) -> None:
+    first = MADE.events[0]
+    person = first["domain_userid"]
+    made = Site(MADE.events, [*MADE.conversions, conversion(person, first["derived_tstamp"])], {})
+    fill(world.lake, made)
+    report = world.score(PREDICTION)
+    expected = set(MADE.truth) - {person}
+    assert {row["person_id"] for row in world.scores()} == expected
     assert (report.prediction, report.model_version, report.scored) == ("signup", "1", len(expected))
-    assert {row["model_version"] for row in rows(lake)} == {"1"}
-    assert {row["scored_at"] for row in rows(lake)} == {NOW}
+    assert {row["scored_at"] for row in world.scores()} == {NOW}
 
 
-def test_deciles_are_of_one_size_and_rise_with_the_score(project: Path, tmp_path: Path) -> None:
-    lake = fill(Lake(str(tmp_path)), PEOPLE)
-    run(project, lake)
-    sizes = Counter(row["decile"] for row in rows(lake))
+def test_deciles_are_of_one_size_rise_with_the_score_and_make_the_labels(world: World) -> None:
+    report = world.score(PREDICTION)
+    rows = world.scores()
+    sizes = Counter(row["decile"] for row in rows)
     assert set(sizes) == set(range(1, 11))
     assert max(sizes.values()) - min(sizes.values()) <= 1
-    by_score = sorted(rows(lake), key=lambda row: (row["score"], row["person_id"]))
+    by_score = sorted(rows, key=lambda row: (row["score"], row["person_id"]))
     assert [row["decile"] for row in by_score] == sorted(row["decile"] for row in by_score)
-
-
-def test_the_best_fifth_is_high_and_the_next_three_tenths_are_medium(project: Path, tmp_path: Path) -> None:
-    lake = fill(Lake(str(tmp_path)), PEOPLE)
-    report = run(project, lake)
-    labels = {decile: {row["label"] for row in rows(lake) if row["decile"] == decile} for decile in range(1, 11)}
+    labels = {decile: {row["label"] for row in rows if row["decile"] == decile} for decile in range(1, 11)}
     assert {decile for decile, found in labels.items() if found == {"High"}} == {9, 10}
     assert {decile for decile, found in labels.items() if found == {"Medium"}} == {6, 7, 8}
-    assert {decile for decile, found in labels.items() if found == {"Low"}} == {1, 2, 3, 4, 5}
-    assert report.labels == dict(Counter(row["label"] for row in rows(lake)))
+    assert report.labels == dict(Counter(row["label"] for row in rows))
 
 
-def test_scores_are_those_that_the_loaded_champion_gives(project: Path, tmp_path: Path) -> None:
-    lake = fill(Lake(str(tmp_path)), PEOPLE)
-    run(project, lake)
-    with open_tracking(SETTINGS, project) as tracking:
-        champion = tracking.champion("signup")
-    assert champion is not None
-    with attached(lake) as session:
-        frame = session.query("select * from first_touch_features").read_all().to_pandas()
-    loaded = dict(zip(frame["person_id"], champion.score(frame), strict=True))
-    assert all(row["score"] == pytest.approx(loaded[row["person_id"]]) for row in rows(lake))
+def test_labels_may_begin_at_scores_of_ones_own() -> None:
+    labels = Labels(by="score", medium=0.1, high=0.4)
+    scores = np.array([0.05, 0.1, 0.39, 0.4])
+    assert label_people(labels, np.ones(4), scores).to_pylist() == ["Low", "Medium", "Medium", "High"]
 
 
-def test_scoring_again_changes_nothing(project: Path, tmp_path: Path) -> None:
-    lake = fill(Lake(str(tmp_path)), PEOPLE)
-    first = run(project, lake)
-    version, before = lake.version("propensity_scores"), rows(lake)
-    second = run(project, lake, days=1)
+def test_each_score_has_its_three_reasons_in_plain_words(world: World) -> None:
+    world.score(PREDICTION)
+    rows = world.scores()
+    assert all(len(row["reasons"]) == 3 for row in rows)
+    said = Counter(reason.split(":")[0] for row in rows for reason in row["reasons"])
+    assert {"first mkt medium", "link clicks"} <= {words for words, _ in said.most_common(6)}
+    best = max(rows, key=lambda row: row["score"])
+    assert any(reason.endswith("(raises)") for reason in best["reasons"])
+
+
+def test_scoring_again_changes_nothing(world: World) -> None:
+    first = world.score(PREDICTION)
+    versions, before = [world.lake.version(name) for name in ("propensity_scores", "scores")], world.scores()
+    second = world.score(PREDICTION, NOW + timedelta(days=1))
     assert (first.changed, second.changed, second.scored) == (first.scored, 0, first.scored)
-    assert lake.version("propensity_scores") == version
-    assert rows(lake) == before
+    assert [world.lake.version(name) for name in ("propensity_scores", "scores")] == versions
+    assert world.scores() == before
 
 
-def test_one_changed_person_changes_one_score(project: Path, tmp_path: Path) -> None:
-    lake = fill(Lake(str(tmp_path)), PEOPLE)
-    run(project, lake)
-    before = {row["person_id"]: row for row in rows(lake)}
-    changed = PEOPLE.to_pylist()
-    at = next(place for place, row in enumerate(changed) if not row["converted_before"])
-    changed[at]["vertical_percentage_scrolled"] = (changed[at]["vertical_percentage_scrolled"] + 50) % 100
-    fill(lake, pa.Table.from_pylist(changed, PEOPLE.schema))
-    run(project, lake, days=1)
-    after = {row["person_id"]: row for row in rows(lake)}
-    moved = {person for person, row in after.items() if row["score"] != before[person]["score"]}
-    assert moved == {changed[at]["person_id"]}
-    assert len(after) == len(before)
+def test_only_people_of_whom_something_came_are_worked_out_and_come_out_as_if_all_were(world: World) -> None:
+    first = world.score(PREDICTION)
+    last = MADE.events[-1]["domain_userid"]
+    began = next(row for row in MADE.events if row["domain_userid"] == last)
+    late = event(last, 700, "link_click", began["derived_tstamp"] + timedelta(seconds=1),
+                 load_tstamp=NOW + timedelta(seconds=5))  # fmt: skip
+    fill(world.lake, Site([*MADE.events, late], MADE.conversions, {}))
+    since = Since(first.loaded_until, NOW)
+    later = NOW + timedelta(hours=1)
+    part = world.score(PREDICTION, later, since)
+    assert (part.whole, part.scored) == (False, 1)
+    stood = {row["person_id"]: (row["score"], row["decile"], row["label"]) for row in world.scores()}
+    whole = world.score(PREDICTION, later)
+    assert (whole.whole, whole.changed) == (True, 0)
+    assert {row["person_id"]: (row["score"], row["decile"], row["label"]) for row in world.scores()} == stood
 
 
-def test_scores_of_other_predictions_stay(project: Path, tmp_path: Path) -> None:
-    lake = fill(Lake(str(tmp_path)), PEOPLE)
-    run(project, lake)
-    other = [row | {"prediction": "churn"} for row in rows(lake)[:3]]
-    lake.merge("propensity_scores", pa.Table.from_pylist(other, lake.read("propensity_scores").schema))
-    assert run(project, lake, days=1).changed == 0
-    assert sum(row["prediction"] == "churn" for row in rows(lake)) == 3
+def test_every_score_that_ever_stood_is_kept(world: World) -> None:
+    world.score(PREDICTION)
+    before = {row["person_id"]: row["score"] for row in world.scores()}
+    person = MADE.events[-1]["domain_userid"]
+    moment = MADE.events[-1]["derived_tstamp"]
+    more = [event(person, 800 + number, "link_click", moment) for number in range(3)]
+    fill(world.lake, Site(MADE.events + more, MADE.conversions, {}))
+    changed = world.score(PREDICTION, NOW + timedelta(hours=1)).changed
+    history = world.scores("scores")
+    assert len(history) == len(before) + changed
+    of_one = sorted((row["scored_at"], row["score"]) for row in history if row["person_id"] == person)
+    assert of_one[0][1] == before[person]
+    latest = {row["person_id"]: row for row in sorted(history, key=lambda row: row["scored_at"])}
+    assert latest == {row["person_id"]: row for row in world.scores()}
 
 
-def test_a_table_of_nobody_gives_no_scores(project: Path, tmp_path: Path) -> None:
-    lake = fill(Lake(str(tmp_path)), PEOPLE.slice(0, 0))
-    assert run(project, lake).scored == 0
-    assert rows(lake) == []
+def test_scores_of_other_predictions_stay(world: World) -> None:
+    world.score(PREDICTION)
+    other = world.lake.read("propensity_scores").slice(0, 3)
+    other = other.set_column(other.column_names.index("prediction"), "prediction", [["churn"] * 3])
+    world.lake.merge("propensity_scores", other)
+    assert world.score(PREDICTION, NOW + timedelta(days=1)).changed == 0
+    world.score(prediction(learner=LOGISTIC, labels={"by": "score", "medium": 0, "high": 0}))
+    labels = Counter((row["prediction"], row["label"]) for row in world.scores())
+    assert labels["signup", "High"] == 700
+    assert sum(count for (name, _), count in labels.items() if name == "churn") == 3
+
+
+def test_records_that_are_sent_are_scored_as_people_of_the_lake_are(world: World) -> None:
+    world.score(PREDICTION)
+    champion = open_champion(PREDICTION, SETTINGS, world.folder)
+    likely = {"first_mkt_medium": "email", "link_clicks": 3, "engaged_time_in_s": 200, "page_views": 1}
+    found, empty = score_records(PREDICTION, champion, [likely, {}], world.lake, world.folder)
+    assert found["score"] > empty["score"]
+    assert found["label"] == "High"
+    assert found["decile"] >= 9
+    assert len(found["reasons"]) == 3
 
 
 def test_scoring_before_training_says_what_to_do(tmp_path: Path) -> None:
-    lake = fill(Lake(str(tmp_path / "lake")), PEOPLE.slice(0, 5))
+    world = World(tmp_path, fill(Lake(str(tmp_path / "lake")), MADE), MADE)
     with pytest.raises(ModelError, match="'signup' has no champion yet") as raised:
-        run(tmp_path, lake)
+        world.score(PREDICTION)
     assert raised.value.hint == "catchment train signup"
 
 
@@ -134,26 +152,32 @@ def test_a_project_that_was_moved_asks_for_another_champion_and_gets_it(
     tmp_path: Path, lay_out_store: Callable[[Path], Path]
 ) -> None:
     here, there = lay_out_store(tmp_path / "here"), tmp_path / "there"
-    lake = fill(Lake(str(tmp_path / "lake")), PEOPLE)
-    with attached(lake) as session:
-        train(PREDICTION, session, SETTINGS, here, NOW)
+    lake = fill(Lake(str(tmp_path / "lake")), MADE)
+    World(here, lake, MADE).train(PREDICTION)
     here.rename(there)
+    moved = World(there, lake, MADE)
     with pytest.raises(ModelError, match="champion of 'signup', version 1, cannot be loaded") as raised:
-        run(there, lake)
+        moved.score(PREDICTION)
     assert "catchment train signup" in raised.value.hint
-    with attached(lake) as session:
-        assert train(PREDICTION, session, SETTINGS, there, NOW).promoted
-    assert run(there, lake).model_version == "2"
+    assert moved.train(PREDICTION).promoted
+    assert moved.score(PREDICTION).model_version == "2"
     assert not here.exists()
 
 
-def test_a_column_that_the_champion_misses_is_named(project: Path, tmp_path: Path) -> None:
-    lake = fill(Lake(str(tmp_path)), PEOPLE.drop_columns(["country"]))
-    with pytest.raises(ModelError, match="reads 'country', which the table 'first_touch_features' no longer has"):
-        run(project, lake)
+def test_a_column_that_the_champion_misses_is_named(world: World) -> None:
+    wanted = prediction(learner=LOGISTIC, features={"sources": ["events", "plans"]})
+    world.lake.overwrite(
+        "plans",
+        world.lake.read("conversions", ["person_id", "cv_tstamp"]).rename_columns(["person_id", "observed_tstamp"]),
+    )
+    with open_tracking(SETTINGS, world.folder) as tracking:
+        assert tracking.champion_version("signup") == "1"
+    world.score(wanted)
+    with pytest.raises(ModelError, match="reads 'absolute_time_in_s', which none of plans has"):
+        world.score(prediction(learner=LOGISTIC, features={"sources": ["plans"]}))
 
 
 def test_equal_scores_are_parted_the_same_way_each_time() -> None:
-    people = pa.array([f"p{number:02}" for number in range(20)])
+    people = [f"p{number:02}" for number in range(20)]
     scores = np.zeros(20)
     assert rank_deciles(people, scores).to_pylist() == sorted([*range(1, 11), *range(1, 11)])

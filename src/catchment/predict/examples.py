@@ -1,126 +1,157 @@
-"""People whose future is known by now, with the label that it gave them, parted by time.
+"""People whose future is known by now, with the label that it gave them, parted by time and by person.
 
-A label needs patience: who was observed less than a horizon ago may still convert, so nothing is learned from that
-person yet. Slices never overlap in time, because a model is only ever used on people later than those it knows.
+A label needs patience: who was looked at less than a horizon ago may still convert, so nothing is learned from that
+look yet. A model is only ever used on people later than those it knows, so it is judged on later ones; and where
+people are looked at more than once, nobody is on both sides.
 """
 
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from catchment.errors import TooFewExamples
-from catchment.event import TIMESTAMP
-from catchment.lake.engine import Session
+from catchment.predict.behaviour import MOMENT, PERSON
 from catchment.predict.definition import Prediction
 from catchment.predict.learner import Features, Labelled
-from catchment.predict.people import choose_features, feature_frame, read_people
+from catchment.predict.outcomes import LABEL
+from catchment.predict.people import Lens, choose_features, feature_frame, read_examples_table
 
-Label = npt.NDArray[np.int8]
+Numbers = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.int64]
 
 FEWEST = 50
 """Fewer people than this teach nothing that would hold tomorrow."""
+FOLDS = 3
 
 
 class Slice(NamedTuple):
-    """People of one stretch of time and their labels; no person is in two slices."""
+    """Looks of one part; no person is in two slices."""
 
     name: str
     people: pa.Table
-    label: Label
-    first: datetime
-    last: datetime
+    label: Numbers
+    frame: Any
 
-    def labelled(self, features: Features) -> Labelled:
+    @property
+    def first(self) -> datetime:
+        """Give the moment of the first look."""
+        first: datetime = self.people[MOMENT][0].as_py()
+        return first
+
+    @property
+    def last(self) -> datetime:
+        """Give the moment of the last look."""
+        last: datetime = self.people[MOMENT][-1].as_py()
+        return last
+
+    def labelled(self) -> Labelled:
         """Give what a learner sees of the slice."""
-        return Labelled(feature_frame(self.people, features), self.label)
+        return Labelled(self.frame, self.label)
+
+    def folds(self) -> list[tuple[Rows, Rows]]:
+        """Part the looks by person: each fold is the rows to learn from, and those to be judged by it."""
+        fold = (_bucket(self.people) * FOLDS).astype(int)
+        return [(np.flatnonzero(fold != number), np.flatnonzero(fold == number)) for number in range(FOLDS)]
 
 
 class Examples(NamedTuple):
-    """Everybody whose horizon has passed, oldest first."""
+    """Every look whose horizon has passed, oldest first; `development` is training and validation together."""
 
     features: Features
     clock: datetime
     train: Slice
     validation: Slice
+    development: Slice
     holdout: Slice
 
     @property
     def rows(self) -> int:
-        """Count the people."""
-        return sum(len(part.label) for part in (self.train, self.validation, self.holdout))
+        """Count the looks."""
+        return len(self.development.label) + len(self.holdout.label)
 
     @property
     def positives(self) -> int:
-        """Count those who converted."""
-        return int(sum(part.label.sum() for part in (self.train, self.validation, self.holdout)))
+        """Count those of whom there is something to foresee."""
+        return int((self.development.label > 0).sum() + (self.holdout.label > 0).sum())
 
 
-def read_examples(prediction: Prediction, session: Session, now: datetime) -> Examples:
-    """Read, label and part the people; raises TooFewExamples where nothing can be learned or judged."""
-    people = read_people(prediction, session)
-    features = choose_features(prediction, people.schema)
-    clock = observation_clock(prediction, people, now)
-    watched = watched_people(prediction, people, clock)
-    if watched.num_rows < FEWEST:
+def read_examples(prediction: Prediction, lens: Lens) -> Examples:
+    """Read, label and part the looks; raises TooFewExamples where nothing can be learned or judged."""
+    table = read_examples_table(prediction, lens)
+    features = choose_features(prediction, table.schema)
+    if table.num_rows < FEWEST:
         raise _too_few(
             prediction,
-            f"{watched.num_rows} people of '{prediction.table}' were watched for {prediction.horizon_days} days by "
-            f"{clock:%Y-%m-%d}; {FEWEST} are needed",
+            f"{table.num_rows} people were watched for {prediction.horizon} days by {lens.clock:%Y-%m-%d}; "
+            f"{FEWEST} are needed",
         )
-    label = label_people(prediction, watched)
-    train, validation, holdout = _part(prediction, watched, label)
-    return Examples(features, clock, train, validation, holdout)
+    parts = _part(prediction, table)
+    slices = {name: _slice(prediction, name, table.take(rows), features) for name, rows in parts.items()}
+    return Examples(features, lens.clock, **slices)
 
 
-def observation_clock(prediction: Prediction, people: pa.Table, now: datetime) -> datetime:
-    """Give the moment up to which behaviour is known: `now`, or the last that was seen where the lake lags behind."""
-    seen = [pc.max(people[name]).as_py() for name in (prediction.observed_tstamp, prediction.target_tstamp)]
-    return min([now, max((moment for moment in seen if moment is not None), default=now)])
+def _part(prediction: Prediction, table: pa.Table) -> dict[str, Rows]:
+    moments = table[MOMENT].to_numpy()
+    once = len(table[PERSON].unique()) == table.num_rows
+    is_grid = len(np.unique(moments)) < table.num_rows / 10
+    by_time = once and not is_grid and prediction.kind != "lookalike"
+    parts = _by_time(prediction, moments) if by_time else _by_time_and_person(prediction, table, moments)
+    return parts | {"development": np.sort(np.concatenate([parts["train"], parts["validation"]]))}
 
 
-def watched_people(prediction: Prediction, people: pa.Table, clock: datetime) -> pa.Table:
-    """Keep those whose horizon has passed, oldest first."""
-    settled = pa.scalar(clock - timedelta(days=prediction.horizon_days), TIMESTAMP)
-    observed = prediction.observed_tstamp
-    return people.filter(pc.less_equal(people[observed], settled)).sort_by([(observed, "ascending")])
-
-
-def label_people(prediction: Prediction, people: pa.Table) -> Label:
-    """Give 1 to those who converted within the horizon, 0 to all others."""
-    horizon = pa.scalar(timedelta(days=prediction.horizon_days), pa.duration("us"))
-    within = pc.less_equal(people[prediction.target_tstamp], pc.add(people[prediction.observed_tstamp], horizon))
-    label = pc.and_(pc.fill_null(people[prediction.target], False), pc.fill_null(within, False))
-    return np.asarray(label.cast(pa.int8()), dtype=np.int8)
-
-
-def _part(prediction: Prediction, people: pa.Table, label: Label) -> tuple[Slice, Slice, Slice]:
-    """Cut at moments, not at rows, so that people of one moment stay together."""
-    count, share = people.num_rows, prediction.split
-    moments = people[prediction.observed_tstamp].to_numpy()
+def _by_time(prediction: Prediction, moments: Any) -> dict[str, Rows]:
+    """Cut at moments, not at rows, so that looks of one moment stay together."""
+    count, share = len(moments), prediction.split
     held, validated = (
         int(np.searchsorted(moments, moments[int(count * (1 - kept))], side="left"))
         for kept in (share.holdout, share.holdout + share.validation)
     )
-    bounds = {"training": (0, validated), "validation": (validated, held), "holdout": (held, count)}
-    slices = []
-    for name, (start, end) in bounds.items():
-        _check(prediction, name, label[start:end])
-        part = people.slice(start, end - start)
-        observed = part[prediction.observed_tstamp]
-        slices.append(Slice(name, part, label[start:end], observed[0].as_py(), observed[-1].as_py()))
-    return slices[0], slices[1], slices[2]
+    rows = np.arange(count)
+    return {"train": rows[:validated], "validation": rows[validated:held], "holdout": rows[held:]}
 
 
-def _check(prediction: Prediction, name: str, label: Label) -> None:
-    if len(np.unique(label)) < 2:
+def _by_time_and_person(prediction: Prediction, table: pa.Table, moments: Any) -> dict[str, Rows]:
+    """Judge other people, and later; what is learned from was over before the first of them was looked at."""
+    share, bucket = prediction.split, _bucket(table)
+    held = bucket < share.holdout
+    border = np.sort(moments)[int(len(moments) * (1 - share.holdout))]
+    settled = moments <= border - np.timedelta64(timedelta(days=prediction.horizon))
+    judging = moments >= border
+    if prediction.kind == "lookalike":  # Nothing is waited for: everybody is compared as known by now.
+        settled = judging = np.ones(len(moments), dtype=bool)
+    if not settled.any():
+        raise TooFewExamples(
+            f"{prediction.file}: no look at people was over before the first of the looks that judge.",
+            hint=f"Wait until the lake covers {3 * prediction.horizon} days, or lower horizon_days.",
+        )
+    chosen = bucket < share.holdout + share.validation
+    return {
+        "train": np.flatnonzero(settled & ~chosen),
+        "validation": np.flatnonzero(settled & chosen & ~held),
+        "holdout": np.flatnonzero(judging & held),
+    }
+
+
+def _bucket(table: pa.Table) -> Numbers:
+    """Give each person a number from 0 to 1, always the same."""
+    import pandas
+
+    hashed = pandas.util.hash_array(np.asarray(table[PERSON].to_pylist(), dtype=object))
+    return np.asarray(hashed / 2.0**64, dtype=float)
+
+
+def _slice(prediction: Prediction, name: str, people: pa.Table, features: Features) -> Slice:
+    label = np.asarray(people[LABEL].to_numpy(), dtype=float)
+    kinds = len(np.unique(label > 0)) if prediction.is_value else len(np.unique(label))
+    if kinds < 2:
         raise _too_few(
             prediction,
-            f"of {len(label)} people in the {name} slice {int(label.sum())} converted; both kinds are needed",
+            f"of {len(label)} people in the {name} slice {int((label > 0).sum())} did it; both kinds are needed",
         )
+    return Slice(name, people, label, feature_frame(people, features))
 
 
 def _too_few(prediction: Prediction, fact: str) -> TooFewExamples:

@@ -1,57 +1,162 @@
-"""The table that a prediction reads: which of its columns are features, and who is left out."""
+"""One row per look: the person, the moment, the features as of it, and what came after."""
 
 from collections.abc import Iterator
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
+import ibis
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from catchment.errors import DefinitionError, LakeError
-from catchment.event import TIMESTAMP
 from catchment.lake.engine import Session
-from catchment.predict.definition import Prediction, near
+from catchment.predict.asof import table_as_of
+from catchment.predict.behaviour import (
+    MOMENT,
+    PERSON,
+    TIMESTAMP_TYPE,
+    Times,
+    behaviour_features,
+    read_times,
+    visible_events,
+)
+from catchment.predict.definition import EVENTS, Prediction, near
 from catchment.predict.learner import Features
+from catchment.predict.looks import looks_to_learn, looks_to_score
+from catchment.predict.outcomes import BEFORE, HAPPENED, LABEL, happenings, outcomes_of, seed_of
 
-PERSON = "person_id"
 IDENTIFIERS = {PERSON, "domain_userid", "user_id", "network_userid", "email"}
 """Columns that name a person: a model that read them would learn people by heart."""
+RESERVED = {PERSON, MOMENT, BEFORE, LABEL, HAPPENED}
 
 
-def read_people(prediction: Prediction, session: Session) -> pa.Table:
-    """Read everybody who had not converted before being observed, in the columns of which a feature can be made.
+class Lens(NamedTuple):
+    """What looking needs: the tables, the clocks, and the moment up to which behaviour is known."""
 
-    Raises LakeError where the table was never built and DefinitionError where it has not the columns.
+    session: Session
+    backend: Any
+    events: Any
+    times: Times
+    clock: datetime
+    now: datetime
+
+
+def open_lens(prediction: Prediction, session: Session, now: datetime, history_hours: float) -> Lens:
+    """Open the lake's tables; `clock` is `now`, or the last event where the lake lags behind.
+
+    When the lake lags behind, silence is not taken for a no.
     """
-    return pa.concat_tables(stream_people(prediction, session))
-
-
-def stream_people(prediction: Prediction, session: Session) -> Iterator[pa.Table]:
-    """Give what `read_people` gives in bounded pieces, at least one."""
     backend = session.ibis()
-    if prediction.table not in backend.list_tables():
-        raise LakeError(
-            f"{prediction.file}: the lake has no table '{prediction.table}' yet.", hint="`catchment run` fills it."
-        )
-    expression = backend.table(prediction.table)
-    schema = expression.schema().to_pyarrow()
-    _require(prediction, schema)
-    wanted = [PERSON, *sorted(prediction.reserved())]
-    wanted += [name for name in schema.names if name not in wanted and _kind(schema.field(name).type) is not None]
-    yield _eligible(prediction, expression.select(wanted).schema().to_pyarrow().empty_table())
-    for batch in session.query(backend.compile(expression.select(wanted))):
-        yield _eligible(prediction, pa.Table.from_batches([batch]))
+    times = read_times(backend, history_hours) if "events" in backend.list_tables() else None
+    if times is None:
+        raise LakeError(f"{prediction.file}: the lake has no events yet.", hint="`catchment run` fills it.")
+    return Lens(
+        session,
+        backend,
+        _kept(backend, visible_events(backend, times), "visible"),
+        times,
+        min(now, times.last_event),
+        now,
+    )
+
+
+def read_examples_table(prediction: Prediction, lens: Lens) -> pa.Table:
+    """Read every look whose outcome is known, oldest first, with label and features."""
+    looks = looks_to_learn(prediction, lens.events, lens.clock, lens.times)
+    looks = _drawn(looks, prediction.observe.most, lens.backend)
+    told = _kept(lens.backend, _with_outcome(prediction, lens, looks), "looks")
+    table = lens.backend.to_pyarrow(_seen(prediction, lens, told))
+    return _plain(table).sort_by([(MOMENT, "ascending"), (PERSON, "ascending")])
+
+
+def stream_people(prediction: Prediction, lens: Lens, *, since: datetime | None = None) -> Iterator[pa.Table]:
+    """Give everybody to score, in bounded batches; with `since` only people of whom something arrived after it."""
+    looks = looks_to_score(prediction, lens.events, lens.now)
+    if since is not None:
+        fresh = lens.events.filter(lens.events.load_tstamp > ibis.literal(since, TIMESTAMP_TYPE))
+        looks = looks.filter(looks[PERSON].isin(fresh[PERSON]))
+    told = _kept(lens.backend, _with_outcome(prediction, lens, looks, forward=False), "looks")
+    expression = _seen(prediction, lens, told)
+    yield _plain(expression.schema().to_pyarrow().empty_table())
+    for batch in lens.session.query(lens.backend.compile(expression)):
+        yield _plain(pa.Table.from_batches([batch]))
+
+
+def _kept(backend: Any, expression: Any, name: str) -> Any:
+    """Work an expression out once for all that follow; the engine drops the rows with the session."""
+    return backend.create_table(ibis.util.gen_name(f"catchment_{name}"), obj=expression, temp=True)
+
+
+def _drawn(looks: Any, most: int, backend: Any) -> Any:
+    """Draw so many looks where there are more, by person, so that nobody is half in."""
+    count = backend.to_pyarrow(looks.count()).as_py()
+    if count <= most:
+        return looks
+    kept = int(1000 * most / count)
+    return looks.filter((looks[PERSON].hash() % 1000).abs() < kept)
+
+
+def _with_outcome(prediction: Prediction, lens: Lens, looks: Any, *, forward: bool = True) -> Any:
+    """Join the outcome to the looks, and leave out those of whom it is no question."""
+    if prediction.kind == "lookalike":
+        outcome = seed_of(prediction, lens.backend, looks)
+    else:
+        done = happenings(prediction, lens.backend, lens.events)
+        outcome = outcomes_of(prediction, looks, done)
+    told = looks.inner_join(
+        outcome, [looks[PERSON] == outcome.outcome_person, looks[MOMENT] == outcome.outcome_at]
+    ).drop("outcome_person", "outcome_at")
+    if prediction.kind == "propensity" and prediction.outcome is not None and not prediction.outcome.repeats:
+        told = told.filter(~told[BEFORE])
+    if prediction.kind == "lookalike" and not forward:
+        told = told.filter(told[LABEL] == 0)
+    return told
+
+
+def _seen(prediction: Prediction, lens: Lens, told: Any) -> Any:
+    """Join the features of every source to the looks."""
+    expression = told
+    for source in prediction.features.sources:
+        if source == EVENTS:
+            features = behaviour_features(prediction, lens.events, told)
+        else:
+            features = table_as_of(prediction, lens.backend, source, told)
+        names = [name for name in features.columns if name not in (PERSON, MOMENT)]
+        twice = next((name for name in names if name in expression.columns), None)
+        if twice is not None:
+            raise DefinitionError(
+                f"{prediction.file}: features.sources: '{twice}' of '{source}' is in another source too.",
+                hint=f"Rename it in the model '{source}'.",
+            )
+        features = features.rename(feature_person=PERSON, feature_at=MOMENT)
+        keys = [expression[PERSON] == features.feature_person, expression[MOMENT] == features.feature_at]
+        expression = expression.left_join(features, keys).drop("feature_person", "feature_at")
+    if prediction.kind == "churn" and EVENTS in prediction.features.sources:
+        outcome = prediction.outcome
+        active = outcome.active_days if outcome is not None and outcome.active_days else prediction.horizon
+        expression = expression.filter(expression.days_since_last <= active)
+    return expression.drop("session")
+
+
+def _plain(table: pa.Table) -> pa.Table:
+    """Keep the columns of which a feature can be made, beside those that say who, when and what came."""
+    return table.select(
+        [name for name in table.column_names if name in RESERVED or _kind(table.schema.field(name).type)]
+    )
 
 
 def choose_features(prediction: Prediction, schema: pa.Schema) -> Features:
     """Choose the columns to learn from; raises DefinitionError where the file names one that cannot be a feature."""
     choice = prediction.features
-    possible = [name for name in schema.names if name not in prediction.reserved() | IDENTIFIERS]
-    possible = [name for name in possible if _kind(schema.field(name).type) is not None]
-    for key, names in (("include", choice.include or ()), ("exclude", choice.exclude)):
+    possible = [name for name in schema.names if name not in RESERVED | IDENTIFIERS and _kind(schema.field(name).type)]
+    named = {"include": choice.include or (), "exclude": choice.exclude, "trusted": choice.trusted}
+    for key, names in (
+        *((f"features.{key}", names) for key, names in named.items()),
+        ("segments", prediction.segments),
+    ):
         unknown = next((name for name in names if name not in possible), None)
         if unknown is not None:
             raise DefinitionError(
-                f"{prediction.file}: features.{key}: '{unknown}' is no feature of the table '{prediction.table}'.",
+                f"{prediction.file}: {key}: '{unknown}' is no feature of {', '.join(choice.sources)}.",
                 hint=near(unknown, possible),
             )
     chosen = [name for name in choice.include or possible if name not in choice.exclude]
@@ -78,45 +183,3 @@ def _kind(column: pa.DataType) -> str | None:
         return "category"
     number = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_boolean)
     return "number" if any(is_such(column) for is_such in number) else None
-
-
-def _require(prediction: Prediction, schema: pa.Schema) -> None:
-    """Raise DefinitionError where a column that the file names is missing or of a type that cannot be what it says."""
-    expected = {
-        "observed_tstamp": (pa.types.is_timestamp, "time"),
-        "target_tstamp": (pa.types.is_timestamp, "time"),
-        "target": (pa.types.is_boolean, "boolean"),
-        "target_before": (pa.types.is_boolean, "boolean"),
-    }
-    for key, (is_such, word) in expected.items():
-        name = getattr(prediction, key)
-        if name not in schema.names:
-            raise DefinitionError(
-                f"{prediction.file}: {key}: the table '{prediction.table}' has no column '{name}'.",
-                hint=near(name, schema.names),
-            )
-        column = schema.field(name).type
-        if not is_such(column):
-            raise DefinitionError(
-                f"{prediction.file}: {key}: '{name}' is {column}, not a {word}.",
-                hint=near("", (field.name for field in schema if is_such(field.type))),
-            )
-    if PERSON not in schema.names:
-        raise DefinitionError(
-            f"{prediction.file}: table: '{prediction.table}' has no column '{PERSON}'.", hint=near(PERSON, schema.names)
-        )
-
-
-def _eligible(prediction: Prediction, people: pa.Table) -> pa.Table:
-    for name in (prediction.observed_tstamp, prediction.target_tstamp):
-        place = people.column_names.index(name)
-        people = people.set_column(place, name, _utc(people[name]))
-    before = pc.fill_null(people[prediction.target_before], False)
-    known = pc.and_(pc.is_valid(people[PERSON]), pc.is_valid(people[prediction.observed_tstamp]))
-    return people.filter(pc.and_(known, pc.invert(before)))
-
-
-def _utc(moments: pa.ChunkedArray) -> pa.ChunkedArray:
-    if moments.type.tz is None:
-        moments = pc.assume_timezone(moments, "UTC")
-    return moments.cast(TIMESTAMP)

@@ -24,12 +24,12 @@ def plot_curve(name: str, curve: Curve) -> Any:
     return figure
 
 
-def plot_importance(worth: Mapping[str, float]) -> Any:
-    """Draw what each feature is worth, the most valuable on top."""
-    figure, axes = _figure("what each feature is worth")
+def plot_bars(title: str, meaning: str, worth: Mapping[str, float]) -> Any:
+    """Draw one bar per feature, the largest on top."""
+    figure, axes = _figure(title)
     shown = list(worth.items())[:SHOWN][::-1]
     axes.barh([name for name, _ in shown], [value for _, value in shown])
-    axes.set_xlabel("ROC AUC lost when shuffled")
+    axes.set_xlabel(meaning)
     return figure
 
 

@@ -1,8 +1,8 @@
-"""Give everybody who has not converted a score by the champion, a decile among the others, and a label."""
+"""Give people a score by the champion, a decile among the others, a label, and the reasons in plain words."""
 
 from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -10,54 +10,97 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from catchment.errors import ModelError
-from catchment.lake.engine import Session
+from catchment.event import TIMESTAMP
 from catchment.lake.lake import Lake
-from catchment.predict import PredictSettings
-from catchment.predict.definition import Prediction
-from catchment.predict.people import PERSON, feature_frame, stream_people
-from catchment.predict.tracking import Model, open_tracking
-from catchment.tables import PROPENSITY_SCORES
+from catchment.plugin import build_plugin
+from catchment.predict.behaviour import MOMENT, PERSON
+from catchment.predict.calibrate import base_model
+from catchment.predict.definition import EVENTS, Labels, Prediction
+from catchment.predict.drift import Tally
+from catchment.predict.learner import Learner
+from catchment.predict.people import feature_frame, open_lens, stream_people
+from catchment.predict.tracking import Model
+from catchment.predict.watch import note_drift
+from catchment.predict.weigh import tell_reasons
+from catchment.predict.workshop import Workshop, open_champion
+from catchment.tables import PROPENSITY_SCORES, SCORES
 
 Scores = npt.NDArray[np.float64]
 
 DECILES = 10
-HIGH, MEDIUM = 9, 6
-"""The lowest decile that is High, and that is Medium: the best fifth, and the three tenths after it."""
+RECENT_DAYS = 7
+"""Drift is looked for among people of so many days, or of a horizon where that is longer."""
+FRESH = timedelta(days=1)
+"""Behaviour ages: even who did nothing is scored again after so long."""
+SCHEMA = PROPENSITY_SCORES.schema
+_WORKED = pa.schema([SCHEMA.field(name) for name in (PERSON, MOMENT, "score", "reasons")])
 
 
 @dataclass(frozen=True)
 class ScoreReport:
-    """What a scoring came to; `changed` are the scores that differ from those that stood."""
+    """What a scoring came to; `changed` are the rows that differ from those that stood."""
 
     prediction: str
     model_version: str
     scored: int
     changed: int
     labels: dict[str, int]
+    whole: bool
+    loaded_until: datetime
 
 
-def score(
-    prediction: Prediction, session: Session, lake: Lake, settings: PredictSettings, folder: Path, now: datetime
-) -> ScoreReport:
-    """Score everybody with the champion and write what changed, so that scoring twice changes nothing.
+class Since(NamedTuple):
+    """Up to which arrival people were scored before, and when everybody was."""
 
-    Raises ModelError where no model was trained yet.
+    loaded_until: datetime
+    whole_at: datetime
+
+
+def score(prediction: Prediction, shop: Workshop, since: Since | None = None) -> ScoreReport:
+    """Score with the champion and write what changed, so that scoring twice changes nothing.
+
+    With `since` only people of whom something arrived later are worked out, where that is enough. Raises ModelError
+    where no model was trained yet.
     """
-    with open_tracking(settings, folder) as tracking:
-        champion = tracking.champion(prediction.name)
-    if champion is None:
-        raise ModelError(
-            f"{prediction.file}: '{prediction.name}' has no champion yet.", hint=f"catchment train {prediction.name}"
-        )
-    people, scores = _score_people(prediction, champion, session)
-    deciles = rank_deciles(people, scores)
-    rows = _rows(champion, people, scores, deciles, now)
-    changed = _changed(rows, lake)
-    if changed.num_rows or not lake.exists(PROPENSITY_SCORES.name):
-        lake.merge(PROPENSITY_SCORES.name, changed)
+    champion = open_champion(prediction, shop.settings, shop.folder)
+    lens = open_lens(prediction, shop.session, shop.now, shop.settings.history_hours)
+    standing = _read_standing(prediction, shop.lake)
+    is_whole = since is None or not _is_part_enough(prediction, champion, standing, since, shop.now)
+    tally = Tally(champion.reference)
+    fresh = _work_out(
+        prediction, champion, lens, tally, since=None if is_whole or since is None else since.loaded_until
+    )
+    kept = standing.filter(pc.equal(standing["model_version"], champion.version)).select(_WORKED.names)
+    rows = _rank(prediction, champion, pa.concat_tables([fresh, _without(kept, fresh)]), shop.now)
+    changed = _changed(rows, standing)
+    _write(prediction, shop.lake, changed, standing)
+    if is_whole:
+        note_drift(prediction, champion, tally, shop)
     counts = pc.value_counts(rows["label"]).to_pylist()
-    labels = {count["values"]: count["counts"] for count in counts}
-    return ScoreReport(prediction.name, champion.version, rows.num_rows, changed.num_rows, labels)
+    return ScoreReport(
+        prediction=prediction.name,
+        model_version=champion.version,
+        scored=fresh.num_rows,
+        changed=changed.num_rows,
+        labels={count["values"]: count["counts"] for count in counts},
+        whole=is_whole,
+        loaded_until=lens.times.last_load,
+    )
+
+
+def score_frame(champion: Model, folder: Any, frame: Any) -> tuple[Scores, list[list[str]]]:
+    """Give the scores of a feature frame, and per row the reasons; none where the model cannot tell them."""
+    scores = np.asarray(champion.score(frame), dtype=float)
+    if champion.learner is None or champion.raw is None or not len(frame):
+        return scores, [[] for _ in scores]
+    learner = cast(
+        Learner,
+        build_plugin("predict/learners", {"type": champion.learner}, place="learner", project_folder=folder),
+    )
+    contributions = learner.explain(base_model(champion.raw), champion.features, frame[champion.features.names])
+    if contributions is None:
+        return scores, [[] for _ in scores]
+    return scores, tell_reasons(contributions, frame, champion.features)
 
 
 def rank_deciles(people: pa.Array, scores: Scores) -> pa.Array:
@@ -71,58 +114,90 @@ def rank_deciles(people: pa.Array, scores: Scores) -> pa.Array:
     return pa.array(deciles)
 
 
-def label_deciles(deciles: pa.Array) -> pa.Array:
-    """Say High, Medium or Low."""
-    lower = pc.if_else(pc.greater_equal(deciles, MEDIUM), "Medium", "Low")
-    return pc.if_else(pc.greater_equal(deciles, HIGH), "High", lower)
+def label_people(labels: Labels, deciles: Any, scores: Any) -> pa.Array:
+    """Say High, Medium or Low, by the share of people below or by the score itself."""
+    measure = np.asarray(scores) if labels.by == "score" else (np.asarray(deciles) - 1) / DECILES
+    lower = np.where(measure >= labels.medium - 1e-9, "Medium", "Low")
+    return pa.array(np.where(measure >= labels.high - 1e-9, "High", lower).tolist(), pa.string())
 
 
-def _score_people(prediction: Prediction, champion: Model, session: Session) -> tuple[pa.Array, Scores]:
-    people: list[pa.Array] = []
-    scores = []
-    for part in stream_people(prediction, session):
-        missing = sorted(set(champion.features.names) - set(part.column_names))
+def _is_part_enough(prediction: Prediction, champion: Model, standing: pa.Table, since: Since, now: datetime) -> bool:
+    """Say whether nothing but new arrivals can have changed anybody's score."""
+    same = standing.num_rows > 0 and pc.any(pc.equal(standing["model_version"], champion.version)).as_py()
+    is_young = prediction.who == "first_touch" or now - since.whole_at < FRESH
+    return bool(same and is_young and prediction.features.sources == (EVENTS,) and prediction.kind != "lookalike")
+
+
+def _work_out(prediction: Prediction, champion: Model, lens: Any, tally: Tally, *, since: datetime | None) -> pa.Table:
+    recent = lens.clock - timedelta(days=max(RECENT_DAYS, prediction.horizon))
+    parts = [_WORKED.empty_table()]
+    for people in stream_people(prediction, lens, since=since):
+        missing = sorted(set(champion.features.names) - set(people.column_names))
         if missing:
             raise ModelError(
-                f"{prediction.file}: the champion, version {champion.version}, reads '{missing[0]}', which the table "
-                f"'{prediction.table}' no longer has.",
+                f"{prediction.file}: the champion, version {champion.version}, reads '{missing[0]}', which none of "
+                f"{', '.join(prediction.features.sources)} has.",
                 hint=f"catchment train {prediction.name}",
             )
-        if part.num_rows:
-            people.append(part[PERSON].cast(pa.string()).combine_chunks())
-            scores.append(champion.score(feature_frame(part, champion.features)))
-    if not people:
-        return pa.array([], pa.string()), np.empty(0)
-    return pa.concat_arrays(people), np.concatenate(scores)
+        if not people.num_rows:
+            continue
+        frame = feature_frame(people, champion.features)
+        scores, reasons = score_frame(champion, None, frame)
+        is_recent = pc.greater(people[MOMENT], pa.scalar(recent, TIMESTAMP)).to_numpy(zero_copy_only=False)
+        tally.add(frame[is_recent], scores[is_recent])
+        columns = [
+            people[PERSON].cast(pa.string()),
+            people[MOMENT].cast(TIMESTAMP),
+            pa.array(scores),
+            pa.array(reasons, _WORKED.field("reasons").type),
+        ]
+        parts.append(pa.table(columns, schema=_WORKED))
+    return pa.concat_tables(parts)
 
 
-def _rows(
-    champion: Model,
-    people: pa.Array,
-    scores: Scores,
-    deciles: pa.Array,
-    now: datetime,
-) -> pa.Table:
-    schema = PROPENSITY_SCORES.schema
+def _without(people: pa.Table, others: pa.Table) -> pa.Table:
+    return people.filter(pc.invert(pc.is_in(people[PERSON], value_set=others[PERSON])))
+
+
+def _read_standing(prediction: Prediction, lake: Lake) -> pa.Table:
+    table = lake.read(PROPENSITY_SCORES.name, filters=[("prediction", "=", prediction.name)])
+    return table.select(SCHEMA.names).cast(SCHEMA)
+
+
+def _rank(prediction: Prediction, champion: Model, worked: pa.Table, now: datetime) -> pa.Table:
     same = {
-        "prediction": champion.name,
+        "prediction": prediction.name,
         "model_name": champion.name,
         "model_version": champion.version,
         "scored_at": now,
     }
-    columns = {name: pa.repeat(pa.scalar(value, schema.field(name).type), len(people)) for name, value in same.items()}
-    columns |= {PERSON: people, "score": pa.array(scores), "decile": deciles, "label": label_deciles(deciles)}
-    return pa.table([columns[name].cast(schema.field(name).type) for name in schema.names], schema=schema)
+    scores = worked["score"].to_numpy()
+    deciles = rank_deciles(worked[PERSON], scores)
+    columns = {
+        name: pa.repeat(pa.scalar(value, SCHEMA.field(name).type), worked.num_rows) for name, value in same.items()
+    }
+    columns |= {name: worked[name] for name in _WORKED.names}
+    columns |= {"decile": deciles, "label": label_people(prediction.labels, deciles, scores)}
+    return pa.table([columns[name] for name in SCHEMA.names], schema=SCHEMA)
 
 
-def _changed(rows: pa.Table, lake: Lake) -> pa.Table:
-    """Keep the rows that say something else than the lake does."""
-    says = [name for name in PROPENSITY_SCORES.schema.names if name != "scored_at"]
-    if rows.num_rows == 0 or not lake.exists(PROPENSITY_SCORES.name):
-        return rows
-    standing = lake.read(
-        PROPENSITY_SCORES.name, columns=says, filters=[("prediction", "=", rows["prediction"][0].as_py())]
-    )
-    return rows.join(
-        standing.cast(pa.schema([PROPENSITY_SCORES.schema.field(name) for name in says])), says, join_type="left anti"
-    )
+def _changed(rows: pa.Table, standing: pa.Table) -> pa.Table:
+    """Keep the rows that say something else than those that stood; reasons alone are no news."""
+    says = ["prediction", PERSON, "model_version", "score", "decile", "label"]
+    place = pa.array(np.arange(rows.num_rows))
+    news = rows.select(says).append_column("place", place).join(standing.select(says), says, join_type="left anti")
+    return rows.take(np.sort(news["place"].to_numpy()))
+
+
+def _write(prediction: Prediction, lake: Lake, changed: pa.Table, standing: pa.Table) -> None:
+    """Write the latest scores, in one commit, and what stands from now on into the history."""
+    if not changed.num_rows:
+        if not lake.exists(PROPENSITY_SCORES.name):
+            lake.append(PROPENSITY_SCORES.name, changed)
+        return
+    if changed.num_rows * 2 < standing.num_rows or not lake.exists(PROPENSITY_SCORES.name):
+        lake.merge(PROPENSITY_SCORES.name, changed)
+    else:
+        where = f"prediction = '{prediction.name}'"
+        lake.overwrite(PROPENSITY_SCORES.name, pa.concat_tables([changed, _without(standing, changed)]), where=where)
+    lake.append(SCORES.name, changed)

@@ -45,12 +45,14 @@ class Trained:
     features: Features
     schema: pa.Schema
     sample: Any
+    is_value: bool
     params: Mapping[str, Any]
     metrics: Mapping[str, float]
     packages: tuple[str, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
     figures: Mapping[str, Any] = field(default_factory=dict)
     documents: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Model:
@@ -70,9 +72,66 @@ class Model:
         text = [column.name for column in columns if column.type == DataType.string]
         return Features(tuple(column.name for column in columns if column.name not in text), tuple(text))
 
+    @property
+    def learner(self) -> str | None:
+        """Give the type of the learner, None for a model that somebody else made."""
+        learner: str | None = self._told("catchment.learner")
+        return learner
+
+    @property
+    def reference(self) -> dict[str, dict[str, Any]]:
+        """Describe the people that the model learned from; empty for a model that somebody else made."""
+        return self._told("catchment.reference") or {}
+
+    @property
+    def raw(self) -> Any:
+        """Give the scikit-learn model inside, None where there is none."""
+        try:
+            return self._loaded.get_raw_model() if self.learner else None
+        except NotImplementedError:
+            return None
+
     def score(self, frame: Any) -> Any:
-        """Give the probability of each row of a feature frame."""
-        return self._loaded.predict(frame)[:, 1]
+        """Give the chance, or the amount, of each row of a feature frame."""
+        raw = self.raw
+        if raw is not None:
+            frame = frame[self.features.names]
+            return raw.predict_proba(frame)[:, 1] if hasattr(raw, "predict_proba") else raw.predict(frame)
+        return _last_column(self._loaded.predict(_dressed(frame, self._loaded.metadata.get_input_schema())))
+
+    def example(self) -> Any:
+        """Give the rows that the model was logged with, as an example of what it reads."""
+        return self._loaded.input_example
+
+    def application(self) -> Any:
+        """Give the web application that answers MLflow's scoring protocol with this model."""
+        from mlflow.pyfunc import scoring_server
+
+        return scoring_server.init(self._loaded)
+
+    def _told(self, key: str) -> Any:
+        return (self._loaded.metadata.metadata or {}).get(key)
+
+
+def _dressed(frame: Any, schema: Any) -> Any:
+    """Give the columns in the types that a signature asks for; where nulls forbid whole numbers they stay floats."""
+    from mlflow.types.schema import DataType
+
+    types = {DataType.long: "int64", DataType.integer: "int32", DataType.float: "float32", DataType.boolean: "bool"}
+    wanted = {
+        column.name: types[column.type]
+        for column in schema.inputs
+        if column.type in types and not frame[column.name].isna().any()
+    }
+    return frame[[column.name for column in schema.inputs]].astype(wanted)
+
+
+def _last_column(answer: Any) -> Any:
+    """Read what a pyfunc of anybody gives: one column of scores, or one per class with the chance of yes last."""
+    import numpy
+
+    values = numpy.asarray(answer)
+    return (values if values.ndim == 1 else values[:, -1]).astype(float)
 
 
 class Tracking:
@@ -106,7 +165,7 @@ class Tracking:
         """Load the champion of a model, None where there is none yet; raises ModelError where its files are gone."""
         import mlflow
 
-        number = self._champion_version(name)
+        number = self.champion_version(name)
         if number is None:
             return None
         try:
@@ -118,6 +177,33 @@ class Tracking:
             ) from error
         return Model(name, number, loaded)
 
+    def foreign(self, name: str, uri: str, registry: str | None) -> Model:
+        """Load a model that somebody else made, by its URI in any registry; raises ModelError where it cannot be."""
+        import mlflow
+
+        before = mlflow.get_registry_uri()
+        try:
+            if registry is not None:
+                mlflow.set_registry_uri(registry)
+            loaded = mlflow.pyfunc.load_model(uri)
+        except (OSError, mlflow.exceptions.MlflowException) as error:
+            raise ModelError(
+                f"The model {uri} of '{name}' cannot be loaded: {error}",
+                hint="Check model.uri and model.registry of the prediction file, and the registry's credentials.",
+            ) from error
+        finally:
+            mlflow.set_registry_uri(before)
+        if loaded.metadata.get_input_schema() is None:
+            raise ModelError(
+                f"The model {uri} of '{name}' has no signature, so nobody knows what it reads.",
+                hint="Log it again with `signature=` or `input_example=`.",
+            )
+        return Model(name, uri, loaded)
+
+    def note(self, name: str, number: str, why: str) -> None:
+        """Say on a version why it was, or was not, made champion."""
+        self._client.update_model_version(name, number, description=why)
+
     def promote(self, name: str, number: str) -> None:
         """Make a version the champion."""
         self._client.set_registered_model_alias(name, CHAMPION, number)
@@ -126,7 +212,7 @@ class Tracking:
         """List the versions of a model with the metrics of their runs, newest first."""
         if not self._is_registered(name):
             return []
-        best = self._champion_version(name)
+        best = self.champion_version(name)
         found = []
         for made in self._client.search_model_versions(f"name = '{name}'"):
             metrics = self._client.get_run(made.run_id).data.metrics
@@ -134,7 +220,8 @@ class Tracking:
             found.append(Version(name, number, made.run_id, number == best, made.creation_timestamp, metrics))
         return sorted(found, key=lambda one: -int(one.version))
 
-    def _champion_version(self, name: str) -> str | None:
+    def champion_version(self, name: str) -> str | None:
+        """Give the number of the champion, None where there is none yet."""
         aliases = self._client.get_registered_model(name).aliases if self._is_registered(name) else {}
         return str(aliases[CHAMPION]) if CHAMPION in aliases else None
 
@@ -197,7 +284,8 @@ def _log_model(trained: Trained) -> Any:
         name="model",
         serialization_format="skops",
         skops_trusted_types=skops.io.get_untrusted_types(data=skops.io.dumps(trained.estimator)),
-        pyfunc_predict_fn="predict_proba",
+        pyfunc_predict_fn="predict" if trained.is_value else "predict_proba",
+        metadata=dict(trained.metadata),
         signature=_signature(trained),
         input_example=trained.sample,
         pip_requirements=[f"{name}=={version(name)}" for name in (*NEEDED, *trained.packages)],

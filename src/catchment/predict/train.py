@@ -2,28 +2,36 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from catchment import __version__
 from catchment.errors import ModelError
-from catchment.lake.engine import Session
-from catchment.lake.lake import Lake
-from catchment.predict import PredictSettings
-from catchment.predict.definition import Prediction, open_learners
+from catchment.predict.behaviour import MOMENT, PERSON
+from catchment.predict.calibrate import Calibrated, base_model, fit_calibrated
+from catchment.predict.definition import EVENTS, Prediction, open_learners
+from catchment.predict.drift import describe
 from catchment.predict.examples import Examples, Slice, read_examples
-from catchment.predict.judge import draw_curves, measure, weigh_features
-from catchment.predict.people import PERSON, feature_frame
-from catchment.predict.plots import plot_curve, plot_importance
+from catchment.predict.judge import cheapest_threshold
+from catchment.predict.judgement import Judgement, judge, measures
+from catchment.predict.leak import refuse_leaks
+from catchment.predict.learner import Task, predict
+from catchment.predict.people import open_lens
+from catchment.predict.promote import Ruling, rule
+from catchment.predict.search import Found, Progress, search
 from catchment.predict.tracking import Model, Tracking, Trained, open_tracking
+from catchment.predict.weigh import mean_contributions, weigh_features
+from catchment.predict.workshop import Workshop
 
 log = logging.getLogger("catchment")
 
 SAMPLE = 5
+EXPLAINED = 2000
 
 
 @dataclass(frozen=True)
@@ -36,87 +44,105 @@ class TrainReport:
     positives: int
     holdout_rows: int
     holdout_positives: int
-    roc_auc: float
-    average_precision: float
+    roc_auc: float | None
+    average_precision: float | None
     metrics: Mapping[str, float]
+    intervals: Mapping[str, tuple[float, float]]
     baseline: Mapping[str, float]
+    calibration: str
+    trials: int
     champion_version: str
     champion_metrics: Mapping[str, float]
     promoted: bool
+    why: str
 
 
-def train(
-    prediction: Prediction,
-    session: Session,
-    settings: PredictSettings,
-    folder: Path,
-    now: datetime,
-    *,
-    lake: Lake | None = None,
-) -> TrainReport:
+def train(prediction: Prediction, shop: Workshop, progress: Progress = lambda done, total, what: None) -> TrainReport:
     """Train, judge, write down and register one model, and make it champion where it beats the standing one.
 
-    Both are judged on the same, newest people. With `lake` the version of the data is written down too.
-    Raises TooFewExamples where there is nothing to learn from.
+    Both are judged on the same, newest people. Raises TooFewExamples where there is nothing to learn from, and
+    DefinitionError where a feature knows the answer.
     """
-    examples = read_examples(prediction, session, now)
-    learner, rival = open_learners(prediction, folder)
-    parts = examples.train.labelled(examples.features), examples.validation.labelled(examples.features)
-    model = learner.fit(examples.features, *parts, settings.threads)
-    baseline = _judge_baseline(rival, examples, settings.threads)
-    held = examples.holdout.labelled(examples.features)
-    score = model.predict_proba(held.frame)[:, 1]
-    metrics = measure(held.label, score)
-    worth = weigh_features(model, held.frame, held.label)
-    curves = draw_curves(held.label, score)
-    trained = Trained(
+    lens = open_lens(prediction, shop.session, shop.now, shop.settings.history_hours)
+    examples = read_examples(prediction, lens)
+    refuse_leaks(prediction, examples)
+    folder = shop.folder / ".catchment" / "predictions" / prediction.name
+    learned = _learn(prediction, shop, examples, folder, progress)
+    held = examples.holdout
+    score = predict(learned.task, learned.fitted.model, held.frame)
+    judgement = judge(prediction, held, score, learned.threshold)
+    baseline = predict(learned.task, learned.baseline, held.frame)
+    rival = measures(prediction, held.label, baseline, learned.threshold)
+    trained = _write_down(prediction, shop, examples, learned, judgement)
+    trained = replace(trained, metrics={**trained.metrics, **{f"baseline_{name}": rival[name] for name in rival}})
+    with open_tracking(shop.settings, shop.folder) as tracking:
+        ruling, version = _register(prediction, trained, held, score, tracking)
+    _write_holdout(held, score, folder)
+    return _report(prediction, examples, judgement, ruling, rival, (learned, version))
+
+
+class _Learned(NamedTuple):
+    """Everything that was learned of the people in development."""
+
+    task: Task
+    found: Found
+    fitted: Calibrated
+    threshold: float
+    baseline: Any
+
+
+def _learn(prediction: Prediction, shop: Workshop, examples: Examples, folder: Path, progress: Progress) -> _Learned:
+    learner, rival = open_learners(prediction, shop.folder)
+    people = examples.development
+    task = Task(examples.features, len(people.label), prediction.is_value, shop.settings.threads)
+    found = search(prediction, learner, examples, task, folder, progress)
+    fitted = fit_calibrated(found.learner, task, people)
+    threshold = 0.0 if task.is_value else cheapest_threshold(people.label, fitted.unseen, prediction.costs)
+    return _Learned(task, found, fitted, threshold, rival.fit(task, people.labelled()))
+
+
+def _write_down(
+    prediction: Prediction, shop: Workshop, examples: Examples, learned: _Learned, judgement: Judgement
+) -> Trained:
+    held, found, fitted = examples.holdout, learned.found, learned.fitted
+    worth = weigh_features(learned.task, fitted.model, held.frame, held.label)
+    explained = found.learner.explain(base_model(fitted.model), examples.features, held.frame.head(EXPLAINED))
+    moved = {} if explained is None else mean_contributions(explained, examples.features)
+    return Trained(
         name=prediction.name,
-        estimator=model,
+        estimator=fitted.model,
         features=examples.features,
-        schema=examples.train.people.schema,
-        sample=parts[0].frame.head(SAMPLE),
-        params=_params(prediction, learner.model_dump(), examples),
-        metrics={**metrics, **{f"baseline_{name}": value for name, value in baseline.items()}},
-        packages=learner.packages,
-        tags=_tags(prediction, examples, lake),
-        figures={
-            **{name: plot_curve(name, curve) for name, curve in curves.items()},
-            "feature_importance": plot_importance(worth),
+        schema=held.people.schema,
+        sample=examples.development.frame.head(SAMPLE),
+        is_value=prediction.is_value,
+        params=_params(prediction, found, examples) | {"calibration": fitted.method, "threshold": learned.threshold},
+        metrics=judgement.logged(),
+        packages=found.learner.packages,
+        tags=_tags(prediction, examples, shop),
+        figures=judgement.figures(worth, moved),
+        documents={
+            **judgement.documents,
+            "feature_importance": worth,
+            "contributions": moved,
+            "calibration": {"method": fitted.method, "brier": fitted.brier},
         },
-        documents={"feature_importance": worth, "curves": {name: curve._asdict() for name, curve in curves.items()}},
+        metadata={
+            "catchment.learner": prediction.learner["type"],
+            "catchment.reference": describe(examples.development.frame, examples.features, fitted.unseen),
+        },
     )
-    with open_tracking(settings, folder) as tracking:
-        report = _register(trained, examples, baseline, prediction.metric, tracking)
-    _write_holdout(examples.holdout, score, folder / ".catchment" / "predictions" / prediction.name)
-    return report
 
 
 def _register(
-    trained: Trained, examples: Examples, baseline: Mapping[str, float], metric: str, tracking: Tracking
-) -> TrainReport:
-    held = examples.holdout
+    prediction: Prediction, trained: Trained, held: Slice, score: Any, tracking: Tracking
+) -> tuple[Ruling, str]:
     standing = _find_champion(trained.name, tracking)
-    beaten = {} if standing is None else _judge_champion(standing, held)
     version = tracking.log(trained)
-    promoted = standing is None or not beaten or trained.metrics[metric] > beaten[metric]
-    if promoted:
+    ruling = rule(prediction, standing, held, score, version)
+    if ruling.promoted:
         tracking.promote(trained.name, version)
-    metrics = {name: value for name, value in trained.metrics.items() if not name.startswith("baseline_")}
-    return TrainReport(
-        prediction=trained.name,
-        model_version=version,
-        rows=examples.rows,
-        positives=examples.positives,
-        holdout_rows=len(held.label),
-        holdout_positives=int(held.label.sum()),
-        roc_auc=metrics["roc_auc"],
-        average_precision=metrics["average_precision"],
-        metrics=metrics,
-        baseline=baseline,
-        champion_version=version if promoted or standing is None else standing.version,
-        champion_metrics=metrics if promoted else beaten,
-        promoted=promoted,
-    )
+    tracking.note(trained.name, version, ruling.why)
+    return ruling, version
 
 
 def _find_champion(name: str, tracking: Tracking) -> Model | None:
@@ -127,45 +153,74 @@ def _find_champion(name: str, tracking: Tracking) -> Model | None:
         return None
 
 
-def _judge_champion(champion: Model, held: Slice) -> dict[str, float]:
-    """Judge the standing champion on this holdout; nothing where the table lost a column that it reads."""
-    if not set(champion.features.names) <= set(held.people.column_names):
-        return {}
-    return measure(held.label, champion.score(feature_frame(held.people, champion.features)))
+def _report(
+    prediction: Prediction,
+    examples: Examples,
+    judgement: Judgement,
+    ruling: Ruling,
+    baseline: Mapping[str, float],
+    made: tuple[_Learned, str],
+) -> TrainReport:
+    learned, version = made
+    held, metrics = examples.holdout, judgement.metrics
+    return TrainReport(
+        prediction=prediction.name,
+        model_version=version,
+        rows=examples.rows,
+        positives=examples.positives,
+        holdout_rows=len(held.label),
+        holdout_positives=int((held.label > 0).sum()),
+        roc_auc=metrics.get("roc_auc"),
+        average_precision=metrics.get("average_precision"),
+        metrics=metrics,
+        intervals=judgement.intervals,
+        baseline=baseline,
+        calibration=learned.fitted.method,
+        trials=learned.found.trials,
+        champion_version=ruling.champion_version,
+        champion_metrics=metrics if ruling.promoted else ruling.champion_metrics,
+        promoted=ruling.promoted,
+        why=ruling.why,
+    )
 
 
-def _judge_baseline(rival: Any, examples: Examples, threads: int) -> dict[str, float]:
-    if rival is None:
-        return {}
-    parts = (part.labelled(examples.features) for part in (examples.train, examples.validation, examples.holdout))
-    train, validation, held = parts
-    model = rival.fit(examples.features, train, validation, threads)
-    return measure(held.label, model.predict_proba(held.frame)[:, 1])
-
-
-def _params(prediction: Prediction, options: Mapping[str, Any], examples: Examples) -> dict[str, Any]:
-    slices = (examples.train, examples.validation, examples.holdout)
+def _params(prediction: Prediction, found: Found, examples: Examples) -> dict[str, Any]:
+    slices = {"training": examples.train, "validation": examples.validation, "holdout": examples.holdout}
     return {
+        "kind": prediction.kind,
         "learner": prediction.learner["type"],
-        **{f"learner.{name}": value for name, value in options.items()},
-        "horizon_days": prediction.horizon_days,
+        **{f"learner.{name}": value for name, value in found.learner.model_dump().items()},
+        "search.trials": found.trials,
+        "search.pruned": found.pruned,
+        "search.seconds": round(found.seconds, 1),
+        "search.loss": found.loss,
+        "horizon_days": prediction.horizon,
         "features": len(examples.features.names),
-        **{f"{part.name}.people": len(part.label) for part in slices},
-        **{f"{part.name}.positives": int(part.label.sum()) for part in slices},
-        **{f"{part.name}.first": part.first.isoformat() for part in slices},
-        **{f"{part.name}.last": part.last.isoformat() for part in slices},
+        **{f"{name}.people": len(part.label) for name, part in slices.items()},
+        **{f"{name}.positives": int((part.label > 0).sum()) for name, part in slices.items()},
+        **{f"{name}.first": part.first.isoformat() for name, part in slices.items()},
+        **{f"{name}.last": part.last.isoformat() for name, part in slices.items()},
     }
 
 
-def _tags(prediction: Prediction, examples: Examples, lake: Lake | None) -> dict[str, str]:
-    tags = {"catchment.definition": prediction.definition(), "catchment.observed_until": examples.clock.isoformat()}
-    if lake is not None:
-        tags[f"catchment.delta_version.{prediction.table}"] = str(lake.version(prediction.table))
-    return tags
+def _tags(prediction: Prediction, examples: Examples, shop: Workshop) -> dict[str, str]:
+    tables = [EVENTS, "user_mapping", "conversions", *prediction.features.sources]
+    versions = {table: shop.lake.version(table) for table in dict.fromkeys(tables)}
+    return {
+        "catchment.definition": prediction.definition(),
+        "catchment.observed_until": examples.clock.isoformat(),
+        "catchment.version": __version__,
+        **{
+            f"catchment.delta_version.{table}": str(version)
+            for table, version in versions.items()
+            if version is not None
+        },
+    }
 
 
 def _write_holdout(held: Slice, score: Any, folder: Path) -> None:
     """Leave the judged people where a test can judge them against what it knows."""
     folder.mkdir(parents=True, exist_ok=True)
-    table = pa.table({PERSON: held.people[PERSON], "label": held.label, "score": score})
+    label = held.label if len(np.unique(held.label)) > 2 else held.label.astype(np.int8)
+    table = pa.table({PERSON: held.people[PERSON], MOMENT: held.people[MOMENT], "label": label, "score": score})
     pq.write_table(table, folder / "holdout.parquet")

@@ -89,7 +89,7 @@ class Project(
         ]
         tables = [{"what": name, "state": f"{self.count(name):,} rows"} for name in self.lake.tables()]
         damage = [{"what": "log", "state": "damaged", "note": line} for line in self.damage()]
-        return [*damage, *runs, *self.sync_status(), *tables]
+        return [*damage, *runs, *self.prediction_health(), *self.sync_status(), *tables]
 
 
 def examples_folder() -> Path:

@@ -126,6 +126,28 @@ class Prediction(BaseModel):
     labels: list[Fact]
 
 
+class Records(BaseModel):
+    """People to score: per person the features that the model reads; one that is missing is empty."""
+
+    records: list[dict[str, float | str | bool | None]] = Field(min_length=1, max_length=10_000)
+
+
+class RecordScore(BaseModel):
+    """The score of one record, with its place among everybody's, and the features that moved it most."""
+
+    score: float
+    decile: int
+    label: str
+    reasons: list[str]
+    model_version: str
+
+
+class RecordScores(BaseModel):
+    """The scores in the order of the records."""
+
+    scores: list[RecordScore]
+
+
 class Models(BaseModel):
     """Derived tables and predictions."""
 

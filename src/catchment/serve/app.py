@@ -79,6 +79,12 @@ def _api(project: Project) -> APIRouter:
     def models() -> answers.Models:
         return reads.read_models(project)
 
+    @api.post("/predictions/{name}/score")
+    def score(name: str, people: answers.Records) -> answers.RecordScores:
+        return answers.RecordScores(
+            scores=[answers.RecordScore(**row) for row in project.score_records(name, people.records)]
+        )
+
     @api.get("/audiences")
     def audiences() -> list[answers.Audience]:
         return reads.read_audiences(project)

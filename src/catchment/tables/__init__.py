@@ -8,7 +8,7 @@ from catchment.tables.audiences import AUDIENCE_MEMBERS, AUDIENCE_RUNS
 from catchment.tables.campaigns import AD_SPEND, CAMPAIGN_PERFORMANCE, CRM_LEADS
 from catchment.tables.events import BATCHES, EVENTS, FAILED_EVENTS, OFFSET, PAYLOADS, REPLAYS, RUNS
 from catchment.tables.models import MODEL_BUILDS
-from catchment.tables.predictions import PROPENSITY_SCORES
+from catchment.tables.predictions import PREDICTION_DRIFT, PREDICTION_OUTCOMES, PROPENSITY_SCORES, SCORES
 from catchment.tables.syncs import SYNC_ALERTS, SYNC_PLANS, SYNC_ROWS, SYNC_RUNS, SYNC_STATE
 from catchment.tables.table import Table
 
@@ -22,6 +22,9 @@ TABLES: dict[str, Table] = {
         RUNS,
         MODEL_BUILDS,
         PROPENSITY_SCORES,
+        SCORES,
+        PREDICTION_DRIFT,
+        PREDICTION_OUTCOMES,
         AUDIENCE_MEMBERS,
         AUDIENCE_RUNS,
         SYNC_RUNS,
@@ -48,9 +51,12 @@ __all__ = [
     "MODEL_BUILDS",
     "OFFSET",
     "PAYLOADS",
+    "PREDICTION_DRIFT",
+    "PREDICTION_OUTCOMES",
     "PROPENSITY_SCORES",
     "REPLAYS",
     "RUNS",
+    "SCORES",
     "SYNC_ALERTS",
     "SYNC_PLANS",
     "SYNC_ROWS",

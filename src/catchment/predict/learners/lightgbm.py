@@ -1,10 +1,15 @@
 """Gradient-boosted trees."""
 
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar, Self
 
 from pydantic import Field
 
-from catchment.predict.learner import Features, Labelled, Learner
+from catchment.predict.encoding import encoder
+from catchment.predict.learner import Features, Labelled, Learner, Task, Watch
+
+PEOPLE_PER_THREAD = 10_000
+"""With fewer, threads wait for each other longer than they work."""
 
 
 class LightGBM(Learner):
@@ -13,74 +18,98 @@ class LightGBM(Learner):
     packages: ClassVar[tuple[str, ...]] = ("scikit-learn", "lightgbm")
 
     seed: int = 20
-    learning_rate: float = Field(default=0.03, gt=0)
-    leaves: int = Field(default=8, gt=1, description="Leaves per tree; more of them fit finer and overfit sooner.")
-    rows_per_leaf: int = Field(default=40, gt=0, description="A leaf needs as many people.")
+    learning_rate: float = Field(default=0.05, gt=0)
+    leaves: int = Field(default=6, gt=1, description="Leaves per tree; more of them fit finer and overfit sooner.")
+    rows_per_leaf: int = Field(default=80, gt=0, description="A leaf needs as many people.")
+    columns_per_tree: float = Field(default=0.6, gt=0, le=1, description="Share of the features that a tree sees.")
+    rows_per_tree: float = Field(default=0.8, gt=0, le=1, description="Share of the people that a tree sees.")
+    shrink: float = Field(default=5.0, ge=0, description="L2 regularisation of leaf values.")
+    smooth_categories: float = Field(default=20.0, ge=0, description="How much rare categories lean to the mean.")
     rare: int = Field(default=20, gt=1, description="Categories of fewer people are one category together.")
-    trees: int = Field(default=2000, gt=0, description="At most; early stopping chooses the number.")
-    patience: int = Field(
-        default=100, gt=0, description="Stop once so many trees did not help on the validation slice."
+    trees: int = Field(default=1000, gt=0, description="At most; early stopping chooses the number.")
+    patience: int = Field(default=60, gt=0, description="Stop once so many trees did not help on the validation slice.")
+    monotone: dict[str, int] = Field(
+        default={}, description="Features whose rise may only raise (1) or only lower (-1) the score."
     )
 
-    def fit(self, features: Features, train: Labelled, validation: Labelled, threads: int) -> Any:
-        """Choose the number of trees on the validation slice, then learn from both slices with that number."""
+    def vary(self, trial: Any) -> Self:
+        """Draw the options that the file leaves open."""
+        drawn: dict[str, Callable[[], Any]] = {
+            "leaves": lambda: trial.suggest_int("leaves", 3, 24, log=True),
+            "rows_per_leaf": lambda: trial.suggest_int("rows_per_leaf", 20, 300, log=True),
+            "columns_per_tree": lambda: trial.suggest_float("columns_per_tree", 0.2, 1.0),
+            "shrink": lambda: trial.suggest_float("shrink", 0.1, 60.0, log=True),
+            "smooth_categories": lambda: trial.suggest_float("smooth_categories", 2.0, 100.0, log=True),
+        }
+        return self.model_copy(
+            update={name: draw() for name, draw in drawn.items() if name not in self.model_fields_set}
+        )
+
+    def prepare(self, task: Task, train: Labelled, validation: Labelled) -> Any:
+        """Encode both slices once, by what the training slice shows."""
+        prepared = encoder(task.features, self.rare)
+        seen = prepared.fit_transform(train.frame)
+        return Labelled(seen, train.label), Labelled(prepared.transform(validation.frame), validation.label)
+
+    def settle(self, task: Task, prepared: Any, watch: Watch) -> tuple[Self, float]:
+        """Choose the number of trees on the validation slice."""
         import lightgbm
-        import pandas
+
+        train, validation = prepared
+
+        def report(progress: Any) -> None:
+            watch(progress.iteration, progress.evaluation_result_list[0][2])
+
+        model = self._trees(task, self.trees)
+        model.fit(
+            train.frame,
+            train.label,
+            eval_X=validation.frame,
+            eval_y=validation.label,
+            eval_metric="l2" if task.is_value else "binary_logloss",
+            categorical_feature=list(task.features.categories),
+            callbacks=[lightgbm.early_stopping(self.patience, verbose=False, first_metric_only=True), report],
+        )
+        best = next(iter(next(iter(model.best_score_.values())).values()))
+        return self.model_copy(update={"trees": max(1, model.best_iteration_)}), float(best)
+
+    def build(self, task: Task) -> Any:
+        """Give as many trees as were settled."""
         from sklearn.pipeline import Pipeline
 
-        prepared = self._prepare(features)
-        stop = lightgbm.early_stopping(self.patience, verbose=False)
-        trial = self._classifier(self.trees, threads)
-        trial.fit(
-            prepared.fit_transform(train.frame),
-            train.label,
-            eval_X=prepared.transform(validation.frame),
-            eval_y=validation.label,
-            categorical_feature=list(features.categories),
-            callbacks=[stop],
-        )
-        both = pandas.concat([train.frame, validation.frame], ignore_index=True)
-        label = [*train.label, *validation.label]
-        final = self._classifier(max(1, trial.best_iteration_), threads)
-        prepared = self._prepare(features)
-        final.fit(prepared.fit_transform(both), label, categorical_feature=list(features.categories))
-        return Pipeline([("features", prepared), ("trees", final)])
+        return Pipeline([("features", encoder(task.features, self.rare)), ("trees", self._trees(task, self.trees))])
 
-    def _prepare(self, features: Features) -> Any:
-        """Give the step that turns categories into codes; empty and unknown ones become NaN, which trees can take."""
-        import numpy
-        from sklearn.compose import ColumnTransformer
-        from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
+    def fit_options(self, task: Task) -> dict[str, Any]:
+        """Name the categories to the trees."""
+        return {"trees__categorical_feature": list(task.features.categories)}
 
-        floats = FunctionTransformer(numpy.asarray, kw_args={"dtype": "float64"}, feature_names_out="one-to-one")
-        codes = OrdinalEncoder(
-            handle_unknown="use_encoded_value",
-            unknown_value=numpy.nan,
-            encoded_missing_value=numpy.nan,
-            min_frequency=self.rare,
-        )
-        parts = [("numbers", floats, list(features.numbers)), ("categories", codes, list(features.categories))]
-        return ColumnTransformer(
-            [part for part in parts if part[2]], remainder="drop", verbose_feature_names_out=False
-        ).set_output(transform="pandas")
+    def explain(self, model: Any, features: Features, frame: Any) -> Any:
+        """Give the SHAP values that LightGBM itself computes, in log-odds or amounts."""
+        found = model.named_steps["trees"].predict(model.named_steps["features"].transform(frame), pred_contrib=True)
+        return found[:, :-1]
 
-    def _classifier(self, trees: int, threads: int) -> Any:
+    def _trees(self, task: Task, trees: int) -> Any:
         import lightgbm
 
-        return lightgbm.LGBMClassifier(
-            n_estimators=trees,
-            learning_rate=self.learning_rate,
-            num_leaves=self.leaves,
-            min_child_samples=self.rows_per_leaf,
-            subsample=0.8,
-            subsample_freq=1,
-            colsample_bytree=0.7,
-            reg_lambda=5.0,
-            cat_smooth=20.0,
-            max_cat_to_onehot=8,
-            random_state=self.seed,
-            deterministic=True,
-            force_row_wise=True,
-            n_jobs=threads,
-            verbose=-1,
-        )
+        options: dict[str, Any] = {
+            "n_estimators": trees,
+            "learning_rate": self.learning_rate,
+            "num_leaves": self.leaves,
+            "min_child_samples": self.rows_per_leaf,
+            "subsample": self.rows_per_tree,
+            "subsample_freq": 1,
+            "colsample_bytree": self.columns_per_tree,
+            "reg_lambda": self.shrink,
+            "cat_smooth": self.smooth_categories,
+            "max_cat_to_onehot": 8,
+            "random_state": self.seed,
+            "deterministic": True,
+            "force_row_wise": True,
+            "n_jobs": min(task.threads, 1 + task.people // PEOPLE_PER_THREAD),
+            "verbose": -1,
+        }
+        if self.monotone:
+            options["monotone_constraints"] = [self.monotone.get(name, 0) for name in task.features.names]
+        if task.is_value:
+            return lightgbm.LGBMRegressor(objective="tweedie", tweedie_variance_power=1.5, **options)
+        return lightgbm.LGBMClassifier(**options)

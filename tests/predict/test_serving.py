@@ -1,0 +1,76 @@
+"""The champion over HTTP: MLflow's own scoring protocol, and our API with reasons."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from catchment.project import Project
+from catchment.serve.app import create_app
+from catchment.serve.signin import one_time_link
+
+from .acme import LOGISTIC, fill, site
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of MLflow and the test client's own libraries
+    pytest.mark.filterwarnings("ignore::PendingDeprecationWarning"),
+]
+JSON = {"content-type": "application/json"}
+SENT = {"first_mkt_medium": "email", "link_clicks": 3, "engaged_time_in_s": 200}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory, lay_out_store: Callable[[Path], Path]) -> Project:
+    project = Project.init(tmp_path_factory.mktemp("project") / "acme")
+    lay_out_store(project.folder)
+    file = project.folder / "predictions/form_submitted.yml"
+    text = (
+        file.read_text().replace("conversion: form_submitted", "conversion: signup").replace("trials: 8", "trials: 1")
+    )
+    text = text.replace("  type: lightgbm", f"  type: {LOGISTIC['type']}")
+    file.write_text(text)
+    fill(project.lake, site(500))
+    project.train()
+    project.score()
+    return project
+
+
+def test_the_champion_answers_mlflows_protocol_as_the_lake_has_it(project: Project) -> None:
+    (prediction,) = project.predictions()
+    champion = project._champion(prediction)
+    frame = champion.example()
+    client = TestClient(champion.application())
+    assert client.get("/ping").status_code == 200
+    split = frame.to_json(orient="split", index=False, double_precision=15)
+    answer = client.post("/invocations", content=f'{{"dataframe_split": {split}}}', headers=JSON)
+    assert answer.status_code == 200
+    told = [row[1] for row in answer.json()["predictions"]]
+    assert told == pytest.approx(list(champion.score(frame)))
+
+
+def test_the_api_gives_score_decile_label_and_reasons(project: Project) -> None:
+    client = TestClient(create_app(project), base_url="http://127.0.0.1:8090")
+    path = "/api/v1/predictions/form_submitted/score"
+    assert client.post(path, json={"records": [SENT]}).status_code == 401
+    client.get(one_time_link(project.settings.serve, project.folder), follow_redirects=False)
+    scores = client.post(path, json={"records": [SENT, {}]}).json()["scores"]
+    assert scores[0]["score"] > scores[1]["score"]
+    assert (scores[0]["label"], scores[0]["model_version"], len(scores[0]["reasons"])) == ("High", "1", 3)
+    wrong = client.post(path, json={"records": [SENT, {"link_click": 3}]})
+    assert wrong.status_code == 422
+    assert "records[1].link_click" in wrong.json()["detail"]
+    assert "'link_clicks'" in wrong.json()["hint"]
+    unread = client.post(path, json={"records": [{"link_clicks": "many"}]})
+    assert "'many' is no number" in unread.json()["detail"]
+    nobody = client.post("/api/v1/predictions/luck/score", json={"records": [SENT]})
+    assert "There is no prediction 'luck'" in nobody.json()["detail"]
+
+
+def test_a_run_trains_when_due_and_only_then(project: Project) -> None:
+    (prediction,) = project.predictions()
+    assert not project.is_training_due(prediction)
+    sooner = prediction.model_copy(update={"horizon_days": 7})
+    assert project.is_training_due(sooner)
+    borrowed = sooner.model_copy(update={"model": object()})
+    assert not project.is_training_due(borrowed)
