@@ -36,7 +36,7 @@ from catchment.activate.changes import find_changes, hash_rows, mapping_seed, so
 from catchment.activate.definition import Sync, parse_sync
 from catchment.activate.destination import WebDestination
 from catchment.activate.mapping import read_sources
-from catchment.activate.planning import Ground
+from catchment.activate.planning import Ground, Wishes
 from catchment.activate.render import render_rows
 from catchment.activate.state import State, as_table
 from catchment.activate.sync import run_sync
@@ -233,14 +233,24 @@ def deliver(rows: int, folder: Path) -> None:
     lake = Lake(str(folder / "lake"))
     for first in range(0, rows, CHUNK):
         write_deltalake(lake.path("people"), people(first, min(CHUNK, rows - first)).to_arrow(), mode="append")
-    table = [("who", "rows/s", "seconds", "peak MB")]
+    table = [("who", "rows/s", "seconds", "rows per second of CPU", "peak MB")]
     with taking() as url:
         sync, sink = declared(url)
+        warm, _ = declared(url)
         with DuckDB(memory_limit="400MB").attach(lake) as session:
+            run_sync(warm.model_copy(update={"name": "warm"}), sink, Ground(session, lake, NOW), Wishes(sample=1))
+            worked_s = time.process_time()
             took_s, report = timed(lambda: run_sync(sync, sink, Ground(session, lake, NOW)))
+            worked_s = time.process_time() - worked_s
         assert report.sent == rows and report.status == "ok"
         table.append(
-            ("catchment, with a receipt for each row", f"{rows / took_s:,.0f}", f"{took_s:.1f}", f"{memory_mb():.0f}")
+            (
+                "catchment, with a receipt for each row",
+                f"{rows / took_s:,.0f}",
+                f"{took_s:.1f}",
+                f"{rows / worked_s:,.0f}",
+                f"{memory_mb():.0f}",
+            )
         )
         peer = deliver_with_drt(rows, folder, url)
         table += [peer] if peer else []
@@ -267,11 +277,14 @@ def deliver_with_drt(rows: int, folder: Path, url: str) -> tuple[str, ...] | Non
     home = {**os.environ, "HOME": str(place)}
     (place / ".drt").mkdir()
     (place / ".drt" / "profiles.yml").write_text(DRT_PROFILES.replace("PATH", str(place / "people.duckdb")))
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     took_s, done = timed(lambda: subprocess.run([drt, "run"], cwd=place, env=home, capture_output=True, text=True))
     if done.returncode or str(rows) not in done.stdout.replace(",", ""):
         print("drt did not do it:", (done.stdout + done.stderr)[-600:])
         return None
-    return ("drt-core", f"{rows / took_s:,.0f}", f"{took_s:.1f}", "")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    worked_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return ("drt-core", f"{rows / took_s:,.0f}", f"{took_s:.1f}", f"{rows / worked_s:,.0f}", "")
 
 
 DRT_PROJECT = "name: bench\nversion: '0.1'\nprofile: bench\n"
@@ -283,9 +296,14 @@ destination:
   type: rest_api
   url: URL
   method: POST
+  headers: {Content-Type: application/json}
+  body_mode: batch
+  batch_template: "{{ rows | tojson }}"
+  max_records_per_request: 100
 sync:
   mode: full
   batch_size: 100
+  rate_limit: {requests_per_second: 100000}
 """
 
 

@@ -8,33 +8,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-import httpx
-import polars as pl
 import pytest
 
 from .conftest import World, person
+from .kills import FAULTS, known_as, sync_in_a_child, torment
 
 ROUNDS = 4
-FAULTS: list[dict[str, Any]] = [
-    {"status": 500, "times": 4},
-    {"drop": True, "times": 4},
-    {"drop": True, "times": 4, "accepted": True},
-    {"status": 429, "times": 1},
-    {"drop": True, "times": 1, "accepted": True},
-]
-
-
-def sync_in_a_child(folder: Path, url: str, vendor: str) -> None:
-    with httpx.Client(base_url=url, timeout=20) as client:
-        World(folder, client).run(vendor)
-
-
-def known_as(world: World, vendor: str, people: list[dict[str, Any]]) -> set[str]:
-    if vendor != "meta":
-        return {row["person_id"] for row in people}
-    shape = world.destination("meta").shape
-    rows = pl.DataFrame({"_row_key": ["x"] * len(people), "EMAIL": [row["email"] for row in people]})
-    return set(shape(rows, world.sync("meta", fields={}))["EMAIL"].to_list())
 
 
 @pytest.mark.parametrize("vendor", ("braze", "salesforce", "meta"))
@@ -78,3 +57,11 @@ def test_a_run_that_is_killed_outright_goes_on_where_it_stopped(
     assert world.members("braze") == known_as(world, "braze", crowd)
     state = world.lake.read("sync_state")
     assert state.num_rows == len(set(state["row_key"].to_pylist())) == 225
+
+
+@pytest.mark.parametrize("vendor", ("braze", "salesforce", "meta"))
+def test_however_often_a_run_is_killed_nothing_is_lost_or_left_behind(
+    world: World, tmp_path: Path, vendor: str
+) -> None:
+    ends = torment(world, tmp_path, vendor, 2)
+    assert sum(ends.values()) == 2

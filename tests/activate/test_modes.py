@@ -245,6 +245,24 @@ def test_events_of_unknown_outcome_are_sent_again_only_where_they_are_known_agai
         assert report.held == (0 if remembers else 2)
 
 
+def test_events_on_their_way_when_a_run_was_killed_are_reported_and_not_repeated(
+    world: World, people: Any, notebook: Notebook
+) -> None:
+    world.settle(people(3))
+    notebook._answers = [KeyboardInterrupt()]
+    with pytest.raises(KeyboardInterrupt):
+        world.carry(declared(mode="event"), notebook)
+    notebook.told()
+    report = world.carry(declared(mode="event"), notebook)
+    assert kinds(notebook.told()) == [("event", "p0002")]
+    assert (report.held, report.sent) == (2, 1)
+    assert [(row["row_key"], row["code"]) for row in world.receipts(report)] == [
+        ("p0000", "killed"),
+        ("p0001", "killed"),
+        ("p0002", None),
+    ]
+
+
 def test_a_job_is_remembered_before_it_is_asked_about_and_asked_again_by_the_next_run(
     world: World, people: Any
 ) -> None:

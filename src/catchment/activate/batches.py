@@ -3,8 +3,6 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import orjson
-
 from catchment.activate.batch import Limits
 from catchment.activate.ledger import Sent
 
@@ -15,7 +13,7 @@ BRACKETS = 64
 def part_too_large(rows: Iterable[Sent], limits: Limits, refused: list[Sent]) -> Iterator[Sent]:
     """Give the rows that a request may hold at all; the others go to `refused`."""
     for one in rows:
-        if limits.row_bytes is not None and _size(one.body) > limits.row_bytes:
+        if limits.row_bytes is not None and len(one.text) > limits.row_bytes:
             refused.append(one)
         else:
             yield one
@@ -27,7 +25,7 @@ def group(rows: Iterable[Sent], limits: Limits, identity: list[str]) -> Iterator
     ids: set[Any] = set()
     size = BRACKETS
     for one in rows:
-        bytes_more = _size(one.body) + 1 if limits.size_bytes is not None else 0
+        bytes_more = len(one.text) + 1 if limits.size_bytes is not None else 0
         known = _identity(one.body, identity) if limits.distinct_ids is not None else None
         ids_more = 0 if known is None or known in ids else 1
         if held and (_is_over(limits.rows, len(held) + 1) or _is_over(limits.size_bytes, size + bytes_more)
@@ -54,10 +52,6 @@ def with_last(groups: Iterable[list[Sent]]) -> Iterator[tuple[list[Sent], bool]]
 
 def _is_over(limit: int | None, count: int) -> bool:
     return limit is not None and count > limit
-
-
-def _size(body: dict[str, Any]) -> int:
-    return len(orjson.dumps(body))
 
 
 def _identity(body: dict[str, Any], identity: list[str]) -> str:

@@ -37,7 +37,10 @@ class Bodies:
 
         Where the destination counts fields, and what it holds is certain, only those that changed.
         """
-        wanted: Row = orjson.loads(fill_variables(row["payload"], self.variables))
+        text = fill_variables(row["payload"], self.variables)
+        wanted: Row = orjson.loads(text)
+        if row["held_payload"] is None and "null" not in text:
+            return wanted
         held: Row = orjson.loads(row["held_payload"] or b"{}")
         told = {name: value for name, value in wanted.items() if self._is_told(name, value, held)}
         is_certain = bool(held) and row["last_status"] not in UNSURE

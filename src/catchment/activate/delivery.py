@@ -21,10 +21,11 @@ from catchment.activate.definition import Sync
 from catchment.activate.deliver import send_in_halves
 from catchment.activate.destination import Destination
 from catchment.activate.diff import ONCE, REMOVED, Plan, Rules
-from catchment.activate.ledger import Ledger, Row, Sent
+from catchment.activate.ledger import Ledger, Row, Sent, as_text
 
 SILENT_BATCHES = 3
 """After so many batches in a row without an answer, the rest waits for the next run."""
+KILLED = Outcome("unknown", "killed", "a run was stopped while this was on its way, and it must not be sent twice")
 WINDOW_S = 1.0
 LARGEST_WINDOW = 512
 JOB_PATIENCE_S = 300.0
@@ -63,11 +64,13 @@ class Delivery:
             self._note(sents, self._follow(batch, Job(told["id"], told["facts"])))
         doubtful = state.filter(pl.col("last_status").is_in(("sending", "unknown")) & pl.col("operation").is_in(ONCE))
         for (operation, batch_id), rows in doubtful.group_by("operation", "batch_id", maintain_order=True):
+            sents = [_again(row) for row in rows.to_dicts()]
             if self.destination.is_repeatable(self.sync, operation):  # type: ignore[arg-type]
-                sents = [_again(row) for row in rows.to_dicts()]
                 batch = self._batch(sents, operation, str(batch_id))  # type: ignore[arg-type]
                 for answered in self._send((batch, sents)):
                     self._note(*answered)
+            elif rows["last_status"][0] == "sending":
+                self.ledger.record(sents, [KILLED] * len(sents))
 
     def carry_out(self, plan: Plan, rules: Rules) -> None:
         """Take out before putting in: of a row whose identifier changed, the old must be gone first."""
@@ -177,7 +180,7 @@ class Delivery:
     def _sents(self, rows: pl.DataFrame, operation: Operation, *, is_removal: bool) -> Iterator[Sent]:
         for row in rows.iter_rows(named=True):
             body = self.bodies.take(row, operation) if is_removal else self.bodies.put(row)
-            yield Sent(row, body, operation, "", is_removal)
+            yield Sent(row, body, operation, "", is_removal, as_text(body))
 
     def _batch(self, sents: list[Sent], operation: Operation, batch_id: str) -> Batch:
         keys = tuple(one.row["row_key"] for one in sents)
@@ -199,4 +202,5 @@ def _again(row: Row) -> Sent:
         "attempts": row["attempts"] - 1,
         "source_hash": row["source_hash"],
     }
-    return Sent(plan, orjson.loads(row["tried_payload"]), row["operation"], row["batch_id"], is_removal)
+    text = row["tried_payload"]
+    return Sent(plan, orjson.loads(text), row["operation"], row["batch_id"], is_removal, text)

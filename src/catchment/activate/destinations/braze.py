@@ -19,7 +19,8 @@ class Braze(WebDestination):
     """Braze user profiles: attributes, and the audience in an array attribute that segments can filter by."""
 
     identifiers: ClassVar[tuple[str, ...]] = ("external_id", "email")
-    batch_limits: ClassVar[Limits] = Limits(rows=75)
+    batch_limits: ClassVar[Limits] = Limits(rows=75, size_bytes=4_000_000, row_bytes=100_000, distinct_ids=75)
+    charges_for_fields: ClassVar[bool] = True
     target_kind: ClassVar[type[Target]] = _BrazeTarget
 
     api_key: SecretStr = Field(description="A REST API key with the permission users.track.")

@@ -27,6 +27,13 @@ LATER = {1, 2, 4, 17, 32, 341, 368, 613, 5000, 21009, *range(80000, 80015)}
 KEY_REFUSED = {10, 102, 190, 200, 294}
 
 
+USAGE_HEADERS = ("x-business-use-case-usage", "x-app-usage", "x-ad-account-usage")
+SHARES = ("call_count", "total_cputime", "total_time", "acc_id_util_pct")
+SPENT = 95.0
+"""Per cent of a budget, at which Meta may refuse the next call."""
+PAUSE_S = 60.0
+
+
 class _MetaTarget(Target):
     audience_id: str = Field(pattern=r"^\d+$", description="The id of the custom audience in Ads Manager.")
 
@@ -78,6 +85,13 @@ class Meta(WebDestination):
             raise Refused(f"{invalid} invalid of {body.get('num_received')} received, such as {samples}", code="200")
         return [SENT] * len(data)
 
+    def wait_s(self, response: httpx.Response) -> float | None:
+        """Read Meta's usage headers: how long until there is access again, once a budget is spent."""
+        usages = [usage for name in USAGE_HEADERS for usage in _usages(response.headers.get(name))]
+        minutes = [float(usage.get("estimated_time_to_regain_access") or 0) for usage in usages]
+        is_spent = any(float(usage.get(share) or 0) >= SPENT for usage in usages for share in SHARES)
+        return max(minutes, default=0.0) * 60 or (PAUSE_S if is_spent else None)
+
     def ask(self, caller: Caller) -> None:
         """Ask who we are."""
         self._call("GET", "me", caller, place=self.place)
@@ -99,6 +113,16 @@ class Meta(WebDestination):
             f"{place}: Meta refused the request: {said}",
             hint="Check target.audience_id and that the token may manage it.",
         )
+
+
+def _usages(header: str | None) -> list[dict[str, Any]]:
+    """Read what one header says: one usage, or a list of them for each account."""
+    try:
+        said = orjson.loads(header or b"{}")
+    except orjson.JSONDecodeError:
+        return []
+    accounts = [usages for usages in said.values() if isinstance(usages, list)] if isinstance(said, dict) else []
+    return [said, *(usage for usages in accounts for usage in usages)] if isinstance(said, dict) else []
 
 
 def _is_later(response: httpx.Response) -> bool:

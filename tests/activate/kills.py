@@ -1,0 +1,98 @@
+"""Kill runs outright, again and again, while a vendor misbehaves; then see whether it holds exactly the audience."""
+
+import multiprocessing
+import os
+import random
+import signal
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import httpx
+import polars as pl
+
+from .conftest import World, person
+
+FAULTS: list[dict[str, Any]] = [
+    {"status": 500, "times": 4},
+    {"drop": True, "times": 4},
+    {"drop": True, "times": 4, "accepted": True},
+    {"status": 429, "times": 1},
+    {"drop": True, "times": 1, "accepted": True},
+]
+HANG = {"delay_s": 3600}
+PATIENCE_S = 60
+
+
+class Hasty(list[float]):
+    """Sleeps a little, whatever it is told."""
+
+    def append(self, seconds: float) -> None:
+        time.sleep(min(seconds, 0.02))
+
+
+def sync_in_a_child(folder: Path, url: str, vendor: str, hours: int = 0) -> None:
+    """Run one sync, so many hours after the tests' beginning."""
+    with httpx.Client(base_url=url, timeout=20) as client:
+        world = World(folder, client)
+        world.pass_hours(hours)
+        world.slept = Hasty()
+        world.run(vendor)
+
+
+def torment(world: World, folder: Path, vendor: str, rounds: int) -> Counter[str]:
+    """Run and kill so many times, then bring the vendor level in peace; raises where it is not."""
+    dice = random.Random(vendor)
+    crowd = [person(number) for number in range(200)]
+    members, ends = crowd, Counter[str]()
+    for number in range(rounds):
+        for row in dice.sample(crowd, 40):
+            row["email"] = f"{row['person_id']}-{number}@acme.co"
+        members = dice.sample(crowd, 160)
+        world.settle(crowd, [row["person_id"] for row in members])
+        after = dice.randrange(min(number + 1, 4))
+        world.order(vendor, **(dice.choice(FAULTS) if number % 2 else HANG), after=after)
+        ends["killed" if _killed(world, folder, vendor, number, dice) else "ended"] += 1
+        world.sandbox.delete("/sandbox/faults").raise_for_status()
+    world.pass_hours(rounds + 24)
+    for _ in range(3):
+        report = world.run(vendor)
+        world.pass_hours(24)
+    verify(world, vendor, members, report)
+    return ends
+
+
+def verify(world: World, vendor: str, members: list[dict[str, Any]], report: Any) -> None:
+    """Raise where the vendor does not hold exactly the audience, or the books say otherwise."""
+    assert (report.status, report.unchanged) == ("ok", len(members)), report
+    held, expected = world.members(vendor), known_as(world, vendor, members)
+    assert held == expected, f"{vendor}: {len(expected - held)} lost, {len(held - expected)} too many"
+    state = world.lake.read("sync_state").to_pylist()
+    assert {row["row_key"] for row in state if row["last_status"] == "sent"} == {row["person_id"] for row in members}
+
+
+def known_as(world: World, vendor: str, people: list[dict[str, Any]]) -> set[str]:
+    """Say how a vendor knows these people."""
+    if vendor != "meta":
+        return {row["person_id"] for row in people}
+    shape = world.destination("meta").shape
+    rows = pl.DataFrame({"_row_key": ["x"] * len(people), "EMAIL": [row["email"] for row in people]})
+    return set(shape(rows, world.sync("meta", fields={}))["EMAIL"].to_list())
+
+
+def _killed(world: World, folder: Path, vendor: str, number: int, dice: random.Random) -> bool:
+    """Run in a child, and kill it after a few requests, or a little later."""
+    url = str(world.sandbox.base_url)
+    due = world.requests(vendor) + dice.randrange(1, 5)
+    context = multiprocessing.get_context("spawn")
+    child = context.Process(target=sync_in_a_child, args=(folder, url, vendor, number))
+    child.start()
+    deadline = time.monotonic() + PATIENCE_S
+    while child.is_alive() and world.requests(vendor) < due and time.monotonic() < deadline:
+        time.sleep(0.005)
+    child.join(dice.uniform(0, 0.5))
+    if child.is_alive():
+        os.kill(child.pid or 0, signal.SIGKILL)
+    child.join()
+    return child.exitcode == -signal.SIGKILL
