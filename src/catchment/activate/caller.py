@@ -101,8 +101,9 @@ class Caller:
             return None, Unanswered(f"{name}: {error}", code=name, is_silent=acted, may_have_acted=acted)
 
     def _read_pace(self, response: httpx.Response) -> float | None:
-        waits = [wait_s for wait_s in (told_wait_s(response), self.told(response)) if wait_s is not None]
-        return max(waits, default=None)
+        """Read how long to wait; what HTTP says outranks a vendor's coarser ways."""
+        told_s = told_wait_s(response)
+        return self.told(response) if told_s is None else told_s
 
     def _take(self, asked_s: float | None) -> None:
         """Take a final answer; one that says the budget is spent holds back whoever comes next."""
