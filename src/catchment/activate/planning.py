@@ -23,7 +23,10 @@ from catchment.activate.versions import find_changes_since, versions_of
 from catchment.errors import StalePlan
 from catchment.lake.engine import Session
 from catchment.lake.lake import Lake
-from catchment.tables import SYNC_PLANS
+from catchment.tables import AUDIENCE_MEMBERS, SYNC_PLANS
+
+JUDGED = "audience_members for suppression"
+"""Stands among the versions where rules said who may be sent: with other rules all rows are compared again."""
 
 
 @dataclass(frozen=True)
@@ -67,15 +70,20 @@ class Ground(NamedTuple):
     now: datetime
     budgets: Budgets | None = None
     sleep: Callable[[float], None] = time.sleep
+    may_send: Callable[[pa.Array], pa.Array] | None = None
+    """Says of each row's key whether the destination may hear of it; a row it may not is as one that is gone."""
 
 
 def plan_sync(sync: Sync, destination: Destination, ground: Ground, state: State, wishes: Wishes) -> Planned:
     """Compare what the sync wants with what the destination holds; reads, and changes nothing."""
     versions = versions_of(sync, destination, ground.lake)
+    is_judged = ground.may_send is not None
+    if is_judged:
+        versions[JUDGED] = ground.lake.version(AUDIENCE_MEMBERS.name)
     looks_at_all = wishes.is_full or wishes.retries_rejected or sync.mode == "snapshot"
-    changes = None if looks_at_all else find_changes_since(sync, destination, ground.lake, state, versions)
+    changes = None if looks_at_all or is_judged else find_changes_since(sync, destination, ground.lake, state, versions)
     if changes is None:
-        sources = read_sources(sync, ground.session, ground.lake)
+        sources = _allowed(read_sources(sync, ground.session, ground.lake), ground.may_send)
         changes = find_changes(sources, sync, destination, state.index(), is_full=looks_at_all)
     rendered = render_rows(changes.rows, sync, destination)
     concerned = pl.concat([changes.rows["row_hash"], changes.gone.alias("row_hash")])
@@ -153,6 +161,14 @@ def require_same(sync: Sync, planned: Planned, plan_id: str, lake: Lake) -> None
             )
     if kept["digest"] != planned.digest:
         raise StalePlan(f"What '{sync.destination}' holds changed since the plan of '{sync.name}' was made.", hint=hint)
+
+
+def _allowed(rows: pa.RecordBatchReader, may_send: Callable[[pa.Array], pa.Array] | None) -> pa.RecordBatchReader:
+    """Leave out rows whose key, the first column, may not be sent."""
+    if may_send is None:
+        return rows
+    batches = (batch.filter(may_send(batch.column(0))) for batch in rows)
+    return pa.RecordBatchReader.from_batches(rows.schema, batches)
 
 
 def _definition(sync: Sync) -> str:

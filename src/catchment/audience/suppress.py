@@ -1,8 +1,9 @@
 """Who is held back from a destination, whatever audience they are in; the audience itself stays as it is."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from catchment.audience import AudienceSettings
 from catchment.audience.compile import PERSON
@@ -28,6 +29,27 @@ def held_back(people: pa.ChunkedArray, destination: str, settings: AudienceSetti
                 reasons.setdefault(person, f"audience.suppression.only.{destination}: not in {only}")
     wanted = set(people.to_pylist())
     return {person: reason for person, reason in reasons.items() if person in wanted}
+
+
+def may_send(destination: str, settings: AudienceSettings, lake: Lake) -> Callable[[pa.Array], pa.Array] | None:
+    """Give what says of each person whether the destination may be sent them; None where no rule speaks of it."""
+    rules = settings.suppression
+    never = [*rules.everywhere, *rules.never.get(destination, [])]
+    only = rules.only.get(destination)
+    if not never and only is None:
+        return None
+    held = pa.concat_arrays([pa.array([], pa.string()), *(_members(lake, name) for name in never)])
+    allowed = None if only is None else _members(lake, only)
+
+    def judge(people: pa.Array) -> pa.Array:
+        passed = pc.invert(pc.is_in(people, value_set=held))
+        return passed if allowed is None else pc.and_(passed, pc.is_in(people, value_set=allowed))
+
+    return judge
+
+
+def _members(lake: Lake, audience: str) -> pa.Array:
+    return current_members(lake, audience)[PERSON].combine_chunks()
 
 
 def check_rules(

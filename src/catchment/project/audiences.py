@@ -79,6 +79,13 @@ class AudienceVerbs(Opened):
         people = current_members(self.lake, name)["person_id"]
         return held_back(people, destination, self.settings.audience, self.lake)
 
+    def check_suppression(self) -> None:
+        """Refuse rules that name an audience or destination there is not; raises SettingsError."""
+        from catchment.audience.suppress import check_rules
+
+        names = {audience.name: audience for audience in self.audiences()}
+        check_rules(self.settings.audience, names, self.settings.activate.destinations)
+
     @contextmanager
     def _previewing(self, *audiences: Any) -> Iterator[Any]:
         from catchment.audience.catalog import open_catalog

@@ -67,6 +67,7 @@ class Project(
     def check(self) -> dict[str, int]:
         """Read every definition and ask every destination whether it knows us; raises what is wrong first."""
         self.resolver.ask_registries()
+        self.check_suppression()
         destinations = [self.destination(name) for name in self.settings.activate.destinations]
         for destination in destinations:
             destination.check()

@@ -104,7 +104,7 @@ class SyncVerbs(Opened):
         from catchment.activate.preview import preview_sync
 
         (sync,) = named(self.syncs(), name, "sync")
-        with self._ground() as ground:
+        with self._ground(sync=sync) as ground:
             return preview_sync(sync, self.destination(sync.destination), ground, Wishes(**wishes))
 
     def apply_sync(self, name: str, plan_id: str | None = None, *, is_confirmed: bool = False) -> Any:
@@ -166,7 +166,7 @@ class SyncVerbs(Opened):
         with (
             turn(self.folder, sync.name),
             timed("sync", sync.name, record=self._note_run) as run,
-            self._ground(budgets) as ground,
+            self._ground(budgets, sync) as ground,
         ):
             report = run_sync(sync, destination, ground, Wishes(**wishes))
             run.counts.update(sent=report.sent, rejected=report.rejected, retry=report.retry)
@@ -176,12 +176,17 @@ class SyncVerbs(Opened):
         self.lake.append("runs", pa.Table.from_pylist([row], RUNS.schema))
 
     @contextmanager
-    def _ground(self, budgets: Any = None) -> Iterator[Any]:
+    def _ground(self, budgets: Any = None, sync: Any = None) -> Iterator[Any]:
         from catchment.activate.planning import Ground
+        from catchment.audience.suppress import may_send
 
+        rules = self.settings.audience
+        is_of_people = sync is not None and sync.key == PERSON
+        judge = may_send(sync.destination, rules, self.lake) if is_of_people else None
         with self.engine.attach(self.lake) as session:
-            yield Ground(session, self.lake, self.clock(), budgets)
+            yield Ground(session, self.lake, self.clock(), budgets, may_send=judge)
 
 
+PERSON = "person_id"
 LANES = 8
 """So many destinations are served side by side."""
