@@ -14,6 +14,7 @@ from catchment.errors import CatchmentError
 from catchment.listen import require_free_port, running
 from catchment.observe import Progress, say_nothing
 from catchment.project import Project
+from catchment.project.current import Loop
 from catchment.report import console, show
 from catchment.settings import FILE_NAME
 
@@ -80,12 +81,13 @@ def serving_console(project: Project) -> Iterator[str]:
 
 
 def keep_current(project: Project, *, sleep: Callable[[float], None] = time.sleep) -> None:
-    """Enrich for ever. What stands in the way is told once, and tried again after a pause that grows."""
+    """Enrich, and keep the lake up. What stands in the way is told once, and tried again after a pause that grows."""
     pause = project.settings.enrich.interval_s
+    loop = Loop(project)
     told, wait = "", pause
     while True:
         try:
-            project.enrich()
+            loop.turn()
             project.sync_scheduled()
         except CatchmentError as error:
             if str(error) != told:

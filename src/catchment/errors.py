@@ -14,6 +14,7 @@ CatchmentError
 │   └── TooFewExamples       nobody: there is too little to learn from yet
 ├── PortInUse                whoever runs this machine
 └── TransientError           nobody: trying again later is enough
+    ├── ProjectBusy          another process is at the same verb of this project
     └── RegistryUnavailable  a schema registry did not answer, so nothing may be judged yet
 """
 
@@ -80,3 +81,7 @@ class TransientError(CatchmentError):
 
 class RegistryUnavailable(TransientError):
     """A schema registry did not answer; the batch waits, because good events must not be failed for it."""
+
+
+class ProjectBusy(TransientError):
+    """Another process is at the same verb of this project."""

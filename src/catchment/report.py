@@ -26,6 +26,8 @@ HEADINGS = {
     "ingest": "Ingest: rows new or changed",
     "measure": "Measure: what campaigns cost and brought",
     "status": "Status",
+    "upkeep": "Lake: files joined and removed",
+    "check": "Lake: what must add up",
     "conservation": "Conservation: what came in is what came out",
 }
 

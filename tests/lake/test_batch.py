@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 import pytest
 
 from catchment.errors import LakeError
-from catchment.lake.batch import Batch, commit_batch
+from catchment.lake.batch import Batch, commit_batch, digest_ids
 from catchment.lake.lake import Lake
 from catchment.tables import BATCHES, EVENTS, FAILED_EVENTS, OFFSET, PAYLOADS
 
@@ -62,7 +62,8 @@ def lake(tmp_path: Path) -> Lake:
 
 def test_a_batch_counts_what_came_and_what_became_of_it(lake: Lake) -> None:
     batch = commit(lake, 1, 10)
-    assert batch == Batch(LOG, 1, 10, payloads=10, received=20, events=18, failed=2, committed_at=NOW)
+    ids = digest_ids(lake.read("events")["event_id"].to_pylist())
+    assert batch == Batch(LOG, 1, 10, payloads=10, received=20, events=18, failed=2, committed_at=NOW, event_ids=ids)
     assert lake.read(BATCHES.name).to_pylist() == [vars(batch)]
 
 

@@ -67,3 +67,15 @@ def test_an_engine_of_the_project_is_found(tmp_path: Path) -> None:
     )
     engine = open_engine(LakeSettings(engine={"type": "mine", "threads": 3}), tmp_path)
     assert engine.model_dump() == {"threads": 3}
+
+
+def test_a_lake_at_a_url_is_listed_and_read_through_delta_rs(tmp_path: Path, engine: Engine) -> None:
+    (tmp_path / "lake").mkdir()
+    lake = Lake(f"file://{tmp_path}/lake")
+    assert lake.tables() == []
+    lake.overwrite("sessions", pa.table({"a": [1, 2]}))
+    lake.append("runs", pa.table({"run_id": ["r"]}))
+    assert lake.tables() == ["runs", "sessions"]
+    with engine.attach(lake) as session:
+        rows = session.query("select a from sessions where a > $least", {"least": 1}).read_all()
+    assert rows["a"].to_pylist() == [2]

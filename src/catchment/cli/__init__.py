@@ -6,7 +6,19 @@ from typing import Any
 
 from rich.console import Console
 
-from catchment.cli import audiences, campaigns, events, exchange, models, predictions, replay, schemas, start, syncs
+from catchment.cli import (
+    audiences,
+    campaigns,
+    events,
+    exchange,
+    lake,
+    models,
+    predictions,
+    replay,
+    schemas,
+    start,
+    syncs,
+)
 from catchment.cli.app import app, bars
 from catchment.errors import CatchmentError, TransientError
 
@@ -16,6 +28,7 @@ __all__ = [
     "campaigns",
     "events",
     "exchange",
+    "lake",
     "main",
     "models",
     "predictions",

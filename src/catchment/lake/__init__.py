@@ -9,6 +9,19 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 
+class UpkeepSettings(BaseModel):
+    """How the lake is kept quick and small."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    every_minutes: float = Field(default=15, gt=0, description="How often `catchment up` and `catchment run` do it.")
+    retention_hours: int = Field(
+        default=24, ge=1, description="How long a replaced file stays for who still reads it; also for time travel."
+    )
+    target_file_mb: int = Field(default=128, ge=1, description="Small files are joined up to this size.")
+    min_small_files: int = Field(default=16, ge=2, description="Fewer small files than this are left as they are.")
+
+
 class LakeSettings(BaseModel):
     """Where the lake is and what queries it."""
 
@@ -20,3 +33,4 @@ class LakeSettings(BaseModel):
         default={"type": "duckdb", "memory_limit": "2GB", "threads": 2},
         description="The query engine: a 'type' and the fields of that plugin.",
     )
+    upkeep: UpkeepSettings = UpkeepSettings()

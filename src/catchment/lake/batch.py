@@ -4,8 +4,10 @@ Each table remembers the last offset it holds in its own Delta log. After a cras
 a table leaves out what it holds. `batches` comes last, so a slice that stands there stands everywhere.
 """
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from hashlib import blake2b
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,6 +15,9 @@ import pyarrow.compute as pc
 from catchment.event import LOAD_TSTAMP
 from catchment.lake.lake import Lake
 from catchment.tables import BATCHES, EVENTS, FAILED_EVENTS, OFFSET
+
+DIGEST_LIMIT = 2**63
+"""Digests are sums modulo this, so that they are 64-bit integers."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,7 @@ class Batch:
     events: int
     failed: int
     committed_at: datetime
+    event_ids: int = 0
 
 
 def commit_batch(
@@ -41,7 +47,8 @@ def commit_batch(
     if last is None:
         raise ValueError("A batch needs at least one payload.")
     lake.append(EVENTS.name, _stamp(events, now), app_id=log_id, offset=last)
-    lake.append(FAILED_EVENTS.name, failed, app_id=log_id, offset=last)
+    if failed.num_rows or not lake.exists(FAILED_EVENTS.name):
+        lake.append(FAILED_EVENTS.name, failed, app_id=log_id, offset=last)
     batch = _count(lake, log_id, payloads, events, failed, now=now)
     if batch.payloads:
         row = pa.Table.from_pylist([asdict(batch)], schema=BATCHES.schema)
@@ -60,15 +67,23 @@ def _stamp(events: pa.Table, now: datetime) -> pa.Table:
 def _count(lake: Lake, log_id: str, payloads: pa.Table, events: pa.Table, failed: pa.Table, *, now: datetime) -> Batch:
     """Count only what no earlier row of `batches` counts, so the sum over its rows is the whole log."""
     done = lake.committed(BATCHES.name, log_id)
-    offsets, good, bad = (table[OFFSET].filter(pc.greater(table[OFFSET], done)) for table in (payloads, events, failed))
+    fresh = events.filter(pc.greater(events[OFFSET], done))
+    offsets, bad = (table[OFFSET].filter(pc.greater(table[OFFSET], done)) for table in (payloads, failed))
     bounds = pc.min_max(offsets if len(offsets) else payloads[OFFSET]).as_py()
     return Batch(
         log_id=log_id,
         first_offset=bounds["min"],
         last_offset=bounds["max"],
         payloads=len(offsets),
-        received=len(good) + len(bad),
-        events=len(good),
+        received=len(fresh) + len(bad),
+        events=len(fresh),
         failed=len(bad),
         committed_at=now,
+        event_ids=digest_ids(fresh["event_id"].to_pylist()),
     )
+
+
+def digest_ids(event_ids: Iterable[str | None]) -> int:
+    """Give a number for a bag of ids that is the same in any order, and the sum of the numbers of its parts."""
+    total = sum(int.from_bytes(blake2b(id_.encode(), digest_size=8).digest()) for id_ in event_ids if id_)
+    return total % DIGEST_LIMIT

@@ -28,7 +28,14 @@ def view_tables(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
 
 
 def view_table(connection: duckdb.DuckDBPyConnection, lake: Lake, table: str) -> None:
-    """Put a view of the same name over one table of the lake."""
+    """Put a view of the same name over one table of the lake.
+
+    DuckDB's own reader would need an extension for each kind of object store, and its own way to sign in; delta-rs has
+    both already, so there DuckDB scans what delta-rs opens, with its columns and filters pushed down.
+    """
+    if "://" in lake.uri:
+        connection.register(table, lake.delta(table).to_pyarrow_dataset())
+        return
     name = '"' + table.replace('"', '""') + '"'
     connection.execute(f"create or replace view {name} as select * from delta_scan({_text(lake.path(table))})")
 

@@ -19,6 +19,7 @@ from deltalake.exceptions import CommitFailedError
 from catchment.errors import LakeError
 from catchment.event import LOAD_TSTAMP
 from catchment.lake.lake import Lake
+from catchment.lake.layout import lay_out
 from catchment.schema.key import Criterion, SchemaKey
 from catchment.tables import BATCHES, EVENTS, FAILED_EVENTS, OFFSET, REPLAYS
 
@@ -172,7 +173,7 @@ class Replays:
         left = Counter(held["event_id"].to_pylist())
         fresh, lost = _without(events, left), _without(failed, left)
         loaded = pa.repeat(pa.scalar(plan.moment(positions), LOAD_TSTAMP.type), fresh.num_rows)
-        fresh = fresh.append_column(LOAD_TSTAMP.name, loaded)
+        fresh = lay_out(EVENTS.name, fresh.append_column(LOAD_TSTAMP.name, loaded))
         if fresh.num_rows:
             self._lake.append(EVENTS.name, fresh)
         return pa.concat_tables([held, fresh.select(held.column_names)], promote_options="default"), lost

@@ -1,7 +1,9 @@
 """The verbs from a request to the lake: collect and enrich."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
@@ -34,37 +36,56 @@ class EventVerbs(Opened):
 
         A payload leaves the log only after the lake holds what became of it, so stopping anywhere loses nothing.
         """
-        from catchment.collect.log import open_log
-
-        log = open_log(self.settings.collect, self.folder)
-        if log.depth() == 0:
+        if self.waiting() == 0:
             return Drained()
         with self.timed("enrich") as run:
-            total = self._drain(log)
+            total = self.drain()
             run.counts.update(vars(total))
         return total
 
     def waiting(self) -> int:
         """Count the payloads that wait in the log."""
+        with self.opened_log() as log:
+            return int(log.depth())
+
+    @contextmanager
+    def opened_log(self) -> Iterator[Any]:
+        """Open the log that the collector fills, as it lies now: its files come and go with the collector's."""
         from catchment.collect.log import open_log
 
-        return open_log(self.settings.collect, self.folder).depth()
+        log = open_log(self.settings.collect, self.folder)
+        try:
+            yield log
+        finally:
+            log.close()
 
     def damage(self) -> list[str]:
         """Tell what storage has spoiled of the log, and where the rest of it lies."""
-        from catchment.collect.log import open_log
+        with self.opened_log() as log:
+            found: list[str] = log.damage()
+        return found
 
-        return open_log(self.settings.collect, self.folder).damage()
-
-    def _drain(self, log: Any) -> Drained:
+    @cached_property
+    def pipeline(self) -> Any:
+        """Adapters, schemas and enrichments, opened once."""
         from catchment.enrich.pipeline import open_pipeline
+
+        return open_pipeline(self.settings.enrich, self.resolver, self.folder)
+
+    def drain(self) -> Drained:
+        """Empty the log slice by slice; who calls has the verb `enrich` to himself."""
+        with self.opened_log() as log:
+            waiting = int(log.depth())
+            if waiting:
+                self.resolver.reread()
+            return self._drain(log, waiting)
+
+    def _drain(self, log: Any, waiting: int) -> Drained:
         from catchment.lake.batch import commit_batch
 
-        self.resolver.reread()
-        pipeline = open_pipeline(self.settings.enrich, self.resolver, self.folder)
-        total, waiting = Drained(), log.depth()
+        total = Drained()
         for part, payloads in self._slices(log):
-            done = pipeline.enrich(payloads, self.clock())
+            done = self.pipeline.enrich(payloads, self.clock())
             commit_batch(self.lake, part.log_id, payloads, done.events, done.failed)
             part.remove_through(payloads[OFFSET][-1].as_py())
             total = Drained(

@@ -14,7 +14,7 @@ class ModelVerbs(Opened):
         from catchment.model.build import Choice, build
 
         with self.timed("build") as run:
-            run.counts["events_version"] = self.lake.version("events")
+            run.counts["events_version"] = self.lake.data_version("events")
             choice = Choice(select, exclude, full_refresh)
             report = build(
                 self.lake, self.engine, self.settings.model, self.folder, choice=choice, progress=self.progress
@@ -34,4 +34,4 @@ class ModelVerbs(Opened):
         if not self.lake.exists("events"):
             return False
         last = self.last_ok("build")
-        return last is None or last["events_version"] != self.lake.version("events")
+        return last is None or last["events_version"] != self.lake.data_version("events")

@@ -10,10 +10,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from catchment.errors import DefinitionError
+from catchment.errors import DefinitionError, LakeError
 from catchment.lake.engine import Engine, open_engine
 from catchment.lake.lake import Lake
 from catchment.observe import Progress, Run, say_nothing, timed
+from catchment.project.lock import holding
 from catchment.schema.resolver import Resolver, open_resolver
 from catchment.settings import Settings
 from catchment.tables import RUNS
@@ -62,13 +63,19 @@ class Opened:
         with running(serve_sandbox, place, self.folder, health_url=health, name="sandbox"):
             yield
 
-    def timed(self, verb: str, name: str = "") -> Any:
-        """Time a verb, and write its row of `runs` when it ends."""
+    @contextmanager
+    def timed(self, verb: str, name: str = "") -> Iterator[Run]:
+        """Have the verb to oneself, and leave a row of `runs`; raises ProjectBusy where another process is at it."""
+        with holding(self.folder, verb), timed(verb, name, record=self._record) as run:
+            yield run
 
-        def record(row: dict[str, Any]) -> None:
+    def _record(self, row: dict[str, Any]) -> None:
+        try:
             self.lake.append("runs", pa.Table.from_pylist([row], RUNS.schema))
-
-        return timed(verb, name, record=record)
+        except LakeError:
+            # What went wrong before says more than that its row cannot be written either.
+            if row["status"] == "ok":
+                raise
 
     def last_ok(self, verb: str, name: str = "") -> dict[str, Any] | None:
         """Give the counts of the last run of a verb that ended well, None without one."""

@@ -10,12 +10,14 @@ from catchment.project.audiences import AudienceVerbs
 from catchment.project.campaigns import CampaignVerbs
 from catchment.project.events import EventVerbs
 from catchment.project.exchange import ExchangeVerbs
+from catchment.project.forget import ForgetVerbs
 from catchment.project.models import ModelVerbs
 from catchment.project.predictions import PredictVerbs
 from catchment.project.replay import ReplayVerbs
 from catchment.project.schemas import SchemaVerbs
 from catchment.project.storage import LakeVerbs
 from catchment.project.syncs import SyncVerbs
+from catchment.project.trace import TraceVerbs
 from catchment.settings import FILE_NAME, find_project, load_settings
 
 
@@ -25,6 +27,8 @@ class Project(
     ExchangeVerbs,
     SchemaVerbs,
     LakeVerbs,
+    ForgetVerbs,
+    TraceVerbs,
     CampaignVerbs,
     ModelVerbs,
     PredictVerbs,
@@ -51,6 +55,8 @@ class Project(
         """Do once what is due, in order, telling `on` each outcome; going on after a stop is the same call."""
         with self.sandbox():
             on("enrich", self.enrich())
+            if self.is_upkeep_due():
+                on("upkeep", self.upkeep())
             on("ingest", self.ingest())
             if self.is_build_due():
                 on("build", self.build())

@@ -1,12 +1,39 @@
 """The verbs that look after the lake itself."""
 
+from datetime import timedelta
 from typing import Any
 
 from catchment.project.opened import Opened
 
 
 class LakeVerbs(Opened):
-    """The lake is checked against what came in."""
+    """The lake is kept quick and small, and checked against what came in."""
+
+    def upkeep(self) -> list[Any]:
+        """Join small files, write checkpoints and remove what was replaced longer ago than `retention_hours`."""
+        from catchment.lake.upkeep import tend
+
+        with self.timed("upkeep") as run:
+            tended = tend(self.lake, self.settings.lake.upkeep, self.clock())
+            run.counts.update(
+                files_before=sum(table.files_before for table in tended),
+                files_after=sum(table.files_after for table in tended),
+                files_removed=sum(table.files_removed for table in tended),
+            )
+        return tended
+
+    def is_upkeep_due(self) -> bool:
+        """Say whether the last upkeep that ended well is longer ago than `every_minutes`."""
+        filters = [("verb", "=", "upkeep"), ("status", "=", "ok")]
+        ends = self.lake.read("runs", ["finished_at"], filters)["finished_at"].to_pylist()
+        every = timedelta(minutes=self.settings.lake.upkeep.every_minutes)
+        return not ends or self.clock() - max(ends) >= every
+
+    def check_lake(self) -> list[Any]:
+        """Compare what the log gave with what stands in the lake, to the id."""
+        from catchment.lake.check import check
+
+        return check(self.lake)
 
     def conservation(self) -> list[dict[str, Any]]:
         """Give, for each stage, what came in beside what became of it: received = events + failed + duplicates."""

@@ -6,7 +6,18 @@ lake: it is what a log hands to enrichment.
 
 from catchment.tables.audiences import AUDIENCE_MEMBERS, AUDIENCE_RUNS
 from catchment.tables.campaigns import AD_SPEND, CAMPAIGN_PERFORMANCE, CRM_LEADS
-from catchment.tables.events import BATCHES, EVENTS, FAILED_EVENTS, OFFSET, PAYLOADS, REPLAYS, RUNS
+from catchment.tables.erasures import ERASURES
+from catchment.tables.events import (
+    BATCHES,
+    CLUSTER_KEY,
+    COLLECTOR_DATE,
+    EVENTS,
+    FAILED_EVENTS,
+    OFFSET,
+    PAYLOADS,
+    REPLAYS,
+    RUNS,
+)
 from catchment.tables.models import MODEL_BUILDS
 from catchment.tables.predictions import PREDICTION_DRIFT, PREDICTION_OUTCOMES, PROPENSITY_SCORES, SCORES
 from catchment.tables.syncs import SYNC_ALERTS, SYNC_PLANS, SYNC_ROWS, SYNC_RUNS, SYNC_STATE
@@ -21,6 +32,7 @@ TABLES: dict[str, Table] = {
         REPLAYS,
         RUNS,
         MODEL_BUILDS,
+        ERASURES,
         PROPENSITY_SCORES,
         SCORES,
         PREDICTION_DRIFT,
@@ -45,7 +57,10 @@ __all__ = [
     "AUDIENCE_RUNS",
     "BATCHES",
     "CAMPAIGN_PERFORMANCE",
+    "CLUSTER_KEY",
+    "COLLECTOR_DATE",
     "CRM_LEADS",
+    "ERASURES",
     "EVENTS",
     "FAILED_EVENTS",
     "MODEL_BUILDS",

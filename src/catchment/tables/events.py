@@ -3,10 +3,17 @@
 import pyarrow as pa
 
 from catchment.event import TIMESTAMP, atomic_schema
-from catchment.tables.table import INT, LONG, STRING, Table, columns
+from catchment.tables.table import DATE, INT, LONG, STRING, Table, columns
 
 OFFSET = "_offset"
 """Position in the log of the payload a row came from; rides along from `enrich` to `lake`, which drops it."""
+
+COLLECTOR_DATE = "collector_date"
+"""The day of `collector_tstamp`, UTC: events and failed events are partitioned by it."""
+
+CLUSTER_KEY = "cluster_key"
+"""The event's name and one of 64 buckets of visitors: what the files of a day are sorted by, so that a query for one
+event, and the deletion of one person, touch few of them."""
 
 PAYLOADS = Table(
     "payloads",
@@ -38,7 +45,12 @@ EVENTS = Table(
     "enrich",
     ("event_id",),
     "one valid event; delivered twice by a tracker, it is here twice until the models de-duplicate it",
-    atomic_schema(),
+    atomic_schema().append(pa.field(COLLECTOR_DATE, DATE)).append(pa.field(CLUSTER_KEY, STRING)),
+    partition=(COLLECTOR_DATE,),
+    statistics=(
+        *("load_tstamp", "collector_tstamp", "derived_tstamp", "dvce_created_tstamp", "app_id", "event_name"),
+        CLUSTER_KEY,
+    ),
 )
 
 FAILED_EVENTS = Table(
@@ -64,7 +76,10 @@ FAILED_EVENTS = Table(
         payload=pa.binary(),
         replayed_tstamp=TIMESTAMP,
         ancestor_id=STRING,
+        collector_date=DATE,
     ),
+    partition=(COLLECTOR_DATE,),
+    statistics=("collector_tstamp", "failed_tstamp", "replayed_tstamp", "stage", "type", "code"),
 )
 
 REPLAYS = Table(
@@ -87,7 +102,8 @@ BATCHES = Table(
     "batches",
     "lake",
     ("log_id", "last_offset"),
-    "one slice of the log committed to the lake; received = events + failed, always",
+    "one slice of the log committed to the lake; received = events + failed, always; event_ids sums the digests of the "
+    "events' ids",
     columns(
         log_id=STRING,
         first_offset=LONG,
@@ -97,6 +113,7 @@ BATCHES = Table(
         events=LONG,
         failed=LONG,
         committed_at=TIMESTAMP,
+        event_ids=LONG,
     ),
 )
 

@@ -1,0 +1,102 @@
+"""Lake: what streaming in small commits costs beside writing the same rows once, and what upkeep gives back.
+
+    python benchmarks/bench_lake.py [COMMITS]
+
+Rows come as the loop commits them, a hundred at a time. Limits: the last tenth of the commits takes at most twice the
+first; a query over the streamed table after upkeep at most 1.5 times that over the rows written once.
+"""
+
+import statistics
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+
+from catchment.lake import LakeSettings, UpkeepSettings
+from catchment.lake.engine import open_engine
+from catchment.lake.lake import Lake
+from catchment.lake.upkeep import tend
+from catchment.tables import EVENTS, OFFSET
+
+COMMITS = 600
+ROWS = 100
+UPKEEP_EVERY = 200
+START = datetime(2026, 3, 1, tzinfo=UTC)
+QUERIES = {
+    "count by event": "select event_name, count(*) as n from events group by event_name",
+    "one event since": "select count(distinct domain_userid) as n from events where event_name = 'link_click' "
+    "and collector_tstamp >= timestamp '2026-03-01 12:00:00+00'",
+}
+
+
+def slice_of(number: int, commits: int) -> pa.Table:
+    moment = START + timedelta(days=1) * number / commits
+    rows = [
+        {
+            "event_id": f"{number}-{row}",
+            "collector_tstamp": moment,
+            "derived_tstamp": moment,
+            "load_tstamp": moment,
+            "event_name": ("page_view", "page_ping", "page_ping", "link_click")[row % 4],
+            "domain_userid": f"visitor-{(number * ROWS + row) % 9973}",
+            "page_url": f"https://acme.example/page/{row % 40}",
+            OFFSET: number,
+        }
+        for row in range(ROWS)
+    ]
+    return pa.Table.from_pylist(rows, schema=EVENTS.schema.append(pa.field(OFFSET, pa.int64())))
+
+
+def stream(lake: Lake, slices: list[pa.Table]) -> list[float]:
+    """Give the processor time of each commit; upkeep runs in between, as the loop has it do, and is not counted."""
+    waits = []
+    for number, rows in enumerate(slices):
+        began = time.process_time()
+        lake.append("events", rows, app_id="log", offset=number)
+        waits.append(time.process_time() - began)
+        if number % UPKEEP_EVERY == UPKEEP_EVERY - 1:
+            tend(lake, UpkeepSettings(), START)
+    return waits
+
+
+def ask(lake: Lake, folder: Path) -> dict[str, float]:
+    times = {}
+    with open_engine(LakeSettings(), folder).attach(lake) as session:
+        for name, sql in QUERIES.items():
+            rounds = []
+            for _ in range(5):
+                began = time.perf_counter()
+                session.query(sql).read_all()
+                rounds.append(time.perf_counter() - began)
+            times[name] = statistics.median(rounds)
+    return times
+
+
+def main() -> None:
+    commits = int(sys.argv[1]) if len(sys.argv) > 1 else COMMITS
+    folder = Path(tempfile.mkdtemp())
+    slices = [slice_of(number, commits) for number in range(commits)]
+    once, streamed = Lake(str(folder / "once")), Lake(str(folder / "streamed"))
+    once.append("events", pa.concat_tables(slices))
+    waits = stream(streamed, slices)
+    tenth = max(1, commits // 10)
+    first, last = statistics.median(waits[:tenth]), statistics.median(waits[-tenth:])
+    print(f"{'':34}{'ms':>8}{'ratio':>8}{'limit':>8}")
+    print(f"{f'commit, first {tenth} of {commits:,}':34}{first * 1e3:>8.1f}{1:>8.2f}")
+    print(f"{f'commit, last {tenth}':34}{last * 1e3:>8.1f}{last / first:>8.2f}{2:>8.2f}")
+    base, before = ask(once, folder), ask(streamed, folder)
+    tend(streamed, UpkeepSettings(), START + timedelta(days=3))
+    after = ask(streamed, folder)
+    for name in QUERIES:
+        print(f"{f'{name}: written once':34}{base[name] * 1e3:>8.1f}{1:>8.2f}")
+        print(f"{f'{name}: streamed':34}{before[name] * 1e3:>8.1f}{before[name] / base[name]:>8.2f}")
+        print(f"{f'{name}: after upkeep':34}{after[name] * 1e3:>8.1f}{after[name] / base[name]:>8.2f}{1.5:>8.2f}")
+    files = len(streamed.delta("events").file_uris())
+    print(f"{commits * ROWS:,} rows in {files} files after upkeep")
+
+
+if __name__ == "__main__":
+    main()

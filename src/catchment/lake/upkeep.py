@@ -1,0 +1,106 @@
+"""Upkeep: join small files, sort the files of days that are over, write checkpoints, remove what was replaced.
+
+Safe beside a running writer: joining conflicts with no append, and only files that a commit has replaced are removed.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from math import ceil
+from typing import Any
+
+import pyarrow as pa
+from deltalake import DeltaTable
+from deltalake.exceptions import CommitFailedError, DeltaError
+
+from catchment.errors import LakeError
+from catchment.lake import UpkeepSettings
+from catchment.lake.lake import Lake
+from catchment.lake.layout import properties_of
+from catchment.tables import CLUSTER_KEY, COLLECTOR_DATE, EVENTS
+
+MEGABYTE = 2**20
+
+
+@dataclass(frozen=True)
+class Tended:
+    """What upkeep did to one table; `note` says why it left files for the next time."""
+
+    table: str
+    files_before: int
+    files_after: int
+    files_removed: int
+    note: str = ""
+
+
+def tend(lake: Lake, settings: UpkeepSettings, now: datetime) -> list[Tended]:
+    """Look after every table of the lake; raises LakeError where the storage does not let us."""
+    tended = []
+    for table in lake.tables():
+        try:
+            tended.append(_tend(lake, table, settings, now.date()))
+        except (OSError, DeltaError) as error:
+            raise LakeError(
+                f"Table '{table}' of the lake {lake.uri} cannot be kept up: {error}",
+                hint="Check the folder's permissions and free space, or the storage options.",
+            ) from error
+    return tended
+
+
+def _tend(lake: Lake, table: str, settings: UpkeepSettings, today: date) -> Tended:
+    delta, note = lake.delta(table), ""
+    _set_properties(delta, table, lake.retention_hours)
+    before = _files(delta).num_rows
+    try:
+        for kwargs in _partitions(delta, table, settings, today):
+            _join(delta, table, settings, kwargs)
+    except CommitFailedError:
+        note = "somebody rewrote it meanwhile; next time"
+    delta = lake.delta(table)
+    delta.create_checkpoint()
+    delta.cleanup_metadata()
+    removed = delta.vacuum(lake.retention_hours, dry_run=False, enforce_retention_duration=False, full=True)
+    return Tended(table, before, _files(delta).num_rows, len(removed), note)
+
+
+def _partitions(delta: DeltaTable, table: str, settings: UpkeepSettings, today: date) -> Iterator[dict[str, Any]]:
+    """Give the partitions that have too many small files, and whether each is over."""
+    files = _files(delta)
+    column = f"partition.{COLLECTOR_DATE}"
+    is_dated = column in files.column_names
+    days: dict[Any, list[int]] = {}
+    for day, size in zip(
+        files[column].to_pylist() if is_dated else [None] * files.num_rows,
+        files["size_bytes"].to_pylist(),
+        strict=True,
+    ):
+        days.setdefault(day, []).append(size)
+    target = settings.target_file_mb * MEGABYTE
+    for day, sizes in sorted(days.items(), key=str):
+        is_over = is_dated and day is not None and day < today
+        enough = 2 if is_over else settings.min_small_files
+        small = sum(size < target // 2 for size in sizes)
+        if small >= enough and len(sizes) > ceil(sum(sizes) / target):
+            filters = [(COLLECTOR_DATE, "=", str(day))] if day is not None else None
+            yield {"partition_filters": filters, "is_over": is_over}
+
+
+def _join(delta: DeltaTable, table: str, settings: UpkeepSettings, partition: dict[str, Any]) -> None:
+    how = {"partition_filters": partition["partition_filters"], "target_size": settings.target_file_mb * MEGABYTE}
+    if partition["is_over"] and table == EVENTS.name:
+        delta.optimize.z_order([CLUSTER_KEY], **how)
+    else:
+        delta.optimize.compact(**how)
+
+
+def _set_properties(delta: DeltaTable, table: str, retention_hours: int) -> None:
+    """Give a table of an older lake the properties that it would be made with today."""
+    wanted = properties_of(table, pa.schema(delta.schema()), retention_hours)
+    known = delta.metadata().configuration
+    missing = {name: value for name, value in wanted.items() if known.get(name) != value}
+    if missing:
+        delta.alter.set_table_properties(missing)
+
+
+def _files(delta: DeltaTable) -> pa.Table:
+    return pa.table(delta.get_add_actions(flatten=True))

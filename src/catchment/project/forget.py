@@ -1,0 +1,197 @@
+"""The verb that forgets a person: in the lake, in the log, and in the files that stages keep beside it."""
+
+import hmac
+import secrets
+import uuid
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from catchment.errors import DefinitionError
+from catchment.lake.needle import Needles
+from catchment.project.lock import VERBS, holding
+from catchment.project.opened import Opened
+from catchment.tables import BATCHES, ERASURES, EVENTS
+
+KEY_FILE = ".catchment/erasure.key"
+STATE = ".catchment"
+NOT_OURS = ("locks", "sandbox.db", "simulation", "erasure.key")
+"""Of `.catchment`: what holds nobody, and what stands in for a vendor or for the world outside."""
+
+IDS = ("domain_userid", "user_id", "network_userid")
+ROUNDS = 5
+"""A cookie leads to a user, and a user to another cookie; so often this is followed."""
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """What was erased in one place; `note` says what a person must still do there."""
+
+    place: str
+    rows: int
+    files: int
+    note: str = ""
+
+
+class ForgetVerbs(Opened):
+    """Somebody wishes to be forgotten."""
+
+    def forget(self, *, person: str | None = None, **seeds: str | None) -> list[Forgotten]:
+        """Erase a person, given by `person`, `user_id`, `email` or `domain_userid`; may be repeated after a stop.
+
+        When this returns, no file of the lake and of `.catchment` holds a value of hers. Other verbs wait meanwhile.
+        """
+        from catchment.lake.erase import erase, remove_replaced_files
+
+        given = {name: value for name, value in {"person": person, **seeds}.items() if value}
+        if not given:
+            raise DefinitionError(
+                "Nobody is named.", hint="Say `--user-id`, `--email`, `--domain-userid` or `--person`."
+            )
+        with holding(self.folder, *VERBS):
+            self.drain()  # type: ignore[attr-defined]
+            needles = self._known_as(Needles.of(given.values()))
+            held_by = self._destinations_that_hold(needles)
+            erased = erase(self.lake, needles)
+            removed = remove_replaced_files(self.lake)
+            files = [*self._empty_log(), *self._filter_files(needles)]
+            self._certify(needles, erased, files)
+        places = [Forgotten(f"lake: {table.table}", table.rows, table.files_rewritten) for table in erased]
+        places.append(Forgotten("lake: files of replaced versions", 0, removed))
+        vendors = [Forgotten(f"vendor: {name}", 1, 0, "delete the person there too") for name in held_by]
+        return [*places, *files, *vendors]
+
+    def _known_as(self, needles: Needles) -> Needles:
+        """Follow cookies and users to each other; a cookie that several users had is nobody's alone."""
+        for _ in range(ROUNDS):
+            known = needles.whole | self._beside(needles)
+            if known == needles.whole:
+                break
+            needles = Needles.of(known)
+        return needles
+
+    def _beside(self, needles: Needles) -> set[str]:
+        found = self._told(EVENTS.name, needles, IDS)
+        found |= self._told("user_mapping", needles, ("domain_userid", "user_id", "person_id"))
+        found |= self._told("people", needles, ("email",))
+        shared = {cookie: users for cookie, users in self._users_by_cookie().items() if len(users) > 1}
+        others = {user for users in shared.values() for user in users} - needles.whole
+        return found - shared.keys() - others
+
+    def _told(self, table: str, needles: Needles, names: tuple[str, ...]) -> set[str]:
+        """Give what the rows that tell of the person hold in these columns."""
+        found: set[str] = set()
+        for part in self._parts(table):
+            hers = part.filter(needles.rows(part))
+            for name in (name for name in names if name in hers.column_names):
+                found |= {value for value in hers[name].to_pylist() if value}
+        return found
+
+    def _users_by_cookie(self) -> dict[str, set[str]]:
+        users: dict[str, set[str]] = defaultdict(set)
+        for part in self._parts(EVENTS.name):
+            for cookie in ("domain_userid", "network_userid"):
+                pairs = part.select([cookie, "user_id"]).drop_null().group_by([cookie, "user_id"]).aggregate([])
+                for value, user in zip(pairs[cookie].to_pylist(), pairs["user_id"].to_pylist(), strict=True):
+                    users[value].add(user)
+        return users
+
+    def _parts(self, table: str) -> Any:
+        if self.lake.exists(table):
+            for batch in self.lake.delta(table).to_pyarrow_dataset().to_batches():
+                yield pa.Table.from_batches([batch])
+
+    def _destinations_that_hold(self, needles: Needles) -> list[str]:
+        held = [part.filter(needles.rows(part))["sync"].to_pylist() for part in self._parts("sync_state")]
+        return sorted({name for part in held for name in part})
+
+    def _empty_log(self) -> list[Forgotten]:
+        """Remove what the log still holds of payloads that are in the lake."""
+        left = 0
+        with self.opened_log() as log:  # type: ignore[attr-defined]
+            for part in log.parts():
+                done = self.lake.committed(BATCHES.name, part.log_id)
+                part.remove_through(done)
+                lane = getattr(part, "lane", None)
+                if lane is not None and not _is_free(lane):
+                    lane.ask_for_roll()
+                    left += 1
+        note = "a file that the collector writes to goes with its next roll" if left else ""
+        return [Forgotten("log", 0, 0, note)]
+
+    def _filter_files(self, needles: Needles) -> list[Forgotten]:
+        """Take the person out of tables that stages keep in `.catchment`, and name what else tells of her."""
+        state = self.folder / STATE
+        files = {str(path.relative_to(state)): path for path in sorted(state.rglob("*")) if path.is_file()}
+        ours = {name: path for name, path in files.items() if not name.startswith((*NOT_OURS, "spool"))}
+        done = [_filter_file(name, path, needles) for name, path in ours.items()]
+        return [place for place in done if place is not None]
+
+    def _certify(self, needles: Needles, erased: list[Any], files: list[Forgotten]) -> None:
+        """Write down every place that was touched; of the person only a hash that needs this project's key."""
+        key, now = self._erasure_key(), self.clock()
+        subjects = ",".join(sorted(_keyed(key, value) for value in needles.whole))
+        erasure_id = str(uuid.uuid4())
+        same = {"erasure_id": erasure_id, "subject": subjects, "erased_at": now}
+        rows = [
+            {
+                **same, "place": f"lake: {table.table}", "table": table.table, "rows": table.rows,
+                "version_before": table.version_before, "version_after": table.version_after,
+                "files_rewritten": table.files_rewritten, "event_ids": table.event_ids,
+            }
+            for table in erased
+        ]  # fmt: skip
+        rows += [{**same, "place": file.place, "rows": file.rows, "files_rewritten": file.files} for file in files]
+        self.lake.append(ERASURES.name, pa.Table.from_pylist(rows, ERASURES.schema))
+
+    def is_forgotten(self, value: str) -> datetime | None:
+        """Say when the person with this identifier was last erased, None where never."""
+        mark = _keyed(self._erasure_key(), value)
+        rows = self.lake.read(ERASURES.name, ["subject", "erased_at"]).to_pylist()
+        return max((row["erased_at"] for row in rows if mark in row["subject"].split(",")), default=None)
+
+    def _erasure_key(self) -> bytes:
+        path = self.folder / KEY_FILE
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)
+            path.write_bytes(secrets.token_bytes(32))
+        return path.read_bytes()
+
+
+def _keyed(key: bytes, value: str) -> str:
+    return hmac.new(key, value.encode(), sha256).hexdigest()[:32]
+
+
+def _filter_file(name: str, path: Path, needles: Needles) -> Forgotten | None:
+    place = f"file: {name}"
+    if path.suffix == ".parquet":
+        rows = _filter_parquet(path, needles)
+        return Forgotten(place, rows, 1) if rows else None
+    if not needles.in_value(path.read_bytes()):
+        return None
+    if name.startswith("dbt/"):  # what dbt writes there is written anew by the next build
+        path.unlink()
+        return Forgotten(place, 0, 1)
+    return Forgotten(place, 0, 0, "tells of the person; look at it and remove it")
+
+
+def _filter_parquet(path: Path, needles: Needles) -> int:
+    table = pq.read_table(path)
+    kept = table.filter(pa.compute.invert(needles.rows(table)))
+    if kept.num_rows < table.num_rows:
+        fresh = path.with_suffix(".fresh")
+        pq.write_table(kept, fresh)
+        fresh.replace(path)
+    return int(table.num_rows - kept.num_rows)
+
+
+def _is_free(lane: Any) -> bool:
+    with lane.locked() as is_ours:
+        return bool(is_ours)
