@@ -64,7 +64,10 @@ class ForgetVerbs(Opened):
             self._certify(needles, erased, files)
         places = [Forgotten(f"lake: {table.table}", table.rows, table.files_rewritten) for table in erased]
         places.append(Forgotten("lake: files of replaced versions", 0, removed))
-        vendors = [Forgotten(f"vendor: {name}", 1, 0, "delete the person there too") for name in held_by]
+        vendors = [
+            Forgotten(f"vendor: {name}", 1, 0, "`catchment sync forget` deletes the person there; do it first")
+            for name in held_by
+        ]
         return [*places, *files, *vendors]
 
     def _known_as(self, needles: Needles) -> Needles:
