@@ -1,0 +1,190 @@
+"""Predictions on simulated visitors: beside what the truth allows, beside the accelerator's recipe, and by the clock.
+
+    python benchmarks/bench_predict.py [--visitors 50000] [--trials 30] [--recipe-trials 3] [--score 1000000]
+
+The recipe is given as many trials as asked, and its time is scaled up to its own hundred; `--score 0` scores nobody.
+"""  # fmt: skip
+
+import argparse
+import resource
+import tempfile
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+from accelerator import follow_recipe
+from rich.console import Console
+from rich.table import Table
+from simulated import simulate_lake
+from sklearn.metrics import average_precision_score, fbeta_score, roc_auc_score
+
+from catchment.predict.examples import Examples, read_examples
+from catchment.predict.people import open_lens
+from catchment.project import Project
+from catchment.simulate.run import TRUTH_FILE
+
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
+NAME = "form_submitted"
+RECIPE_TRIALS = 100
+LIMITS = {"train": 60.0, "score": 20.0}
+console = Console()
+
+
+def main() -> None:
+    asked = _arguments()
+    folder = Path(asked.folder) if asked.folder else Path(tempfile.mkdtemp()) / "bench"
+    if (folder / "catchment.yml").is_file():
+        project = Project.open(folder)
+    else:
+        project = simulate_lake(folder, asked.visitors, 1, NOW)
+        project.build()
+    file = folder / "predictions" / f"{NAME}.yml"
+    file.write_text(
+        file.read_text().replace("trials: 8", f"trials: {asked.trials}").replace("seconds: 20", "seconds: 60")
+    )
+    began = time.perf_counter()
+    (report,) = project.train(NAME)
+    trained_s = time.perf_counter() - began
+    held = pq.read_table(folder / ".catchment/predictions" / NAME / "holdout.parquet")
+    examples = _examples(project)
+    recipe = _recipe(examples, asked.recipe_trials)
+    truth = _truth(folder, held)
+    scores = {"truth": truth, "ours": held["score"].to_numpy(), "the recipe": recipe.score}
+    label = held["label"].to_numpy()
+    thresholds = {"ours": _threshold(project, report), "the recipe": 0.5}
+    _tell_quality(label, scores, thresholds, report)
+    _tell_time(trained_s, report.trials, recipe)
+    if asked.score:
+        _tell_scoring(asked.score)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--visitors", type=int, default=50_000)
+    parser.add_argument("--trials", type=int, default=30)
+    parser.add_argument("--recipe-trials", type=int, default=3)
+    parser.add_argument("--score", type=int, default=1_000_000)
+    parser.add_argument("--folder", help="A project of an earlier run, to simulate only once.")
+    return parser.parse_args()
+
+
+def _examples(project: Project) -> Examples:
+    (prediction,) = project.predictions()
+    with project._workshop() as shop:
+        return read_examples(prediction, open_lens(prediction, shop.session, shop.now, shop.settings.history_hours))
+
+
+def _recipe(examples: Examples, trials: int) -> Any:
+    parts = [(part.frame, part.label) for part in (examples.train, examples.validation, examples.holdout)]
+    return follow_recipe(examples.features, *parts, trials, 2)
+
+
+def _truth(folder: Path, held: pa.Table) -> Any:
+    truth = pl.read_csv(folder / TRUTH_FILE)
+    known = dict(zip(truth["domain_userid"], truth["true_probability"], strict=True))
+    return np.array([known[person] for person in held["person_id"].to_pylist()])
+
+
+def _threshold(project: Project, report: Any) -> float:
+    from catchment.predict.tracking import open_tracking
+
+    with open_tracking(project.settings.predict, project.folder) as tracking:
+        run_id = next(one.run_id for one in tracking.versions(NAME) if one.version == report.model_version)
+        return float(tracking._client.get_run(run_id).data.params["threshold"])
+
+
+def _tell_quality(label: Any, scores: dict[str, Any], thresholds: dict[str, float], report: Any) -> None:
+    table = Table(title=f"Quality on {len(label):,} held-out visitors, {int(label.sum()):,} of whom converted")
+    for heading in ("ranked by", "ROC AUC", "of truth", "average precision", "of truth", "F2", "Brier", "ECE"):
+        table.add_column(heading, justify="left" if heading == "ranked by" else "right")
+    best = roc_auc_score(label, scores["truth"]), average_precision_score(label, scores["truth"])
+    for who, score in scores.items():
+        quality = roc_auc_score(label, score), average_precision_score(label, score)
+        f2 = fbeta_score(label, score >= thresholds[who], beta=2) if who in thresholds else float("nan")
+        error = float(np.mean((score - label) ** 2))
+        table.add_row(
+            who, f"{quality[0]:.4f}", f"{quality[0] / best[0]:.1%}", f"{quality[1]:.4f}", f"{quality[1] / best[1]:.1%}",
+            f"{f2:.4f}", f"{error:.4f}", f"{_calibration_error(label, score):.4f}",
+        )  # fmt: skip
+    console.print(table)
+    console.print(f"calibration: {report.calibration}; baseline: {report.baseline['average_precision']:.4f} AP")
+
+
+def _calibration_error(label: Any, score: Any) -> float:
+    parts = np.array_split(np.argsort(score, kind="stable"), 10)
+    return float(sum(len(part) * abs(score[part].mean() - label[part].mean()) for part in parts) / len(label))
+
+
+def _tell_time(ours: float, trials: int, recipe: Any) -> None:
+    whole = recipe.seconds * RECIPE_TRIALS / recipe.trials
+    table = Table(title="Time to train, everything from reading events to the registered model included for ours")
+    for heading in ("who", "trials", "seconds", "of the limit", "times ours"):
+        table.add_column(heading, justify="left" if heading == "who" else "right")
+    table.add_row("ours", str(trials), f"{ours:.1f}", f"{ours / LIMITS['train']:.0%}", "1.0")
+    table.add_row(
+        f"the recipe, scaled from {recipe.trials} trials", str(RECIPE_TRIALS), f"{whole:.0f}", "", f"{whole / ours:.1f}"
+    )
+    console.print(table)
+
+
+def _tell_scoring(people: int) -> None:
+    """Score so many people, with reasons, from a table of features beside one event of each."""
+    folder = Path(tempfile.mkdtemp()) / "many"
+    project = Project.init(folder)
+    _fill_many(project, people)
+    (folder / "predictions" / f"{NAME}.yml").write_text(
+        f"name: {NAME}\nwho: people\noutcome: {{event: sign_up}}\nhorizon_days: 14\n"
+        "observe: {every_days: 30, history_days: 30, most: 40000}\n"
+        "features: {sources: [profiles]}\nsearch: {trials: 5}\n"
+    )
+    project.clock = lambda: NOW
+    project.train(NAME)
+    began = time.perf_counter()
+    (report,) = project.score(NAME)
+    took = time.perf_counter() - began
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    console.print(
+        f"scored {report.scored:,} people with reasons in {took:.1f} s, {took / LIMITS['score']:.0%} of the limit; "
+        f"peak memory of the whole benchmark {peak:.1f} GB"
+    )
+
+
+def _fill_many(project: Project, people: int) -> None:
+    from catchment.event import TIMESTAMP, atomic_schema
+
+    chance = np.random.default_rng(1)
+    names = pa.array([f"person-{number:07}" for number in range(people)])
+    since = pa.array(np.full(people, np.datetime64(NOW.replace(tzinfo=None) - timedelta(days=50), "us")), TIMESTAMP)
+    signal, channel = chance.normal(size=people), chance.choice(["search", "email", "paid", "direct"], people)
+    profile = {f"number_{place}": chance.normal(size=people).round(3) for place in range(12)}
+    texts = {f"text_{place}": pa.array(chance.choice(["a", "b", "c", "d"], people)) for place in range(4)}
+    project.lake.overwrite(
+        "profiles",
+        pa.table(
+            {"person_id": names, "observed_tstamp": since, "signal": signal, "channel": channel, **profile, **texts}
+        ),
+    )
+    does = chance.random(people) < 1 / (1 + np.exp(3.0 - signal - (channel == "email")))
+    schema = pa.schema([*atomic_schema(), ("load_tstamp", TIMESTAMP)])
+    for prefix, chosen, name, days in (("v", np.ones(people, bool), "page_view", 50), ("s", does, "sign_up", 10)):
+        rows = int(chosen.sum())
+        moment = pa.array(
+            np.full(rows, np.datetime64(NOW.replace(tzinfo=None) - timedelta(days=days), "us")), TIMESTAMP
+        )
+        who = names.filter(pa.array(chosen))
+        given = {
+            "event_id": pa.array([f"{prefix}{number}" for number in range(rows)]),
+            "event_name": pa.repeat(name, rows), "domain_userid": who, "domain_sessionid": who,
+            "derived_tstamp": moment, "dvce_created_tstamp": moment, "collector_tstamp": moment, "load_tstamp": moment,
+        }  # fmt: skip
+        columns = [given.get(field.name, pa.nulls(rows, field.type)) for field in schema]
+        project.lake.append("events", pa.table(columns, schema=schema))
+
+
+if __name__ == "__main__":
+    main()
