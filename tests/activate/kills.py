@@ -6,6 +6,8 @@ import random
 import signal
 import time
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ FAULTS: list[dict[str, Any]] = [
     {"drop": True, "times": 1, "accepted": True},
 ]
 HANG = {"delay_s": 3600}
-PATIENCE_S = 60
+PATIENCE_S = 30
 
 
 class Hasty(list[float]):
@@ -53,7 +55,9 @@ def torment(world: World, folder: Path, vendor: str, rounds: int) -> Counter[str
         world.settle(crowd, [row["person_id"] for row in members])
         after = dice.randrange(min(number + 1, 4))
         world.order(vendor, **(dice.choice(FAULTS) if number % 2 else HANG), after=after)
-        ends["killed" if _killed(world, folder, vendor, number, dice) else "ended"] += 1
+        requests = world.requests(vendor) + (dice.randrange(1, 5) if number % 2 else after + 1)
+        child = _start(world, folder, vendor, number)
+        ends["killed" if _kill(child, partial(_has_had, world, vendor, requests), dice) else "ended"] += 1
         world.sandbox.delete("/sandbox/faults").raise_for_status()
     world.pass_hours(rounds + 24)
     for _ in range(3):
@@ -81,18 +85,24 @@ def known_as(world: World, vendor: str, people: list[dict[str, Any]]) -> set[str
     return set(shape(rows, world.sync("meta", fields={}))["EMAIL"].to_list())
 
 
-def _killed(world: World, folder: Path, vendor: str, number: int, dice: random.Random) -> bool:
-    """Run in a child, and kill it after a few requests, or a little later."""
-    url = str(world.sandbox.base_url)
-    due = world.requests(vendor) + dice.randrange(1, 5)
-    context = multiprocessing.get_context("spawn")
-    child = context.Process(target=sync_in_a_child, args=(folder, url, vendor, number))
+def _has_had(world: World, vendor: str, requests: int) -> bool:
+    return world.requests(vendor) >= requests
+
+
+def _start(world: World, folder: Path, vendor: str, hours: int) -> Any:
+    arguments = (folder, str(world.sandbox.base_url), vendor, hours)
+    child = multiprocessing.get_context("spawn").Process(target=sync_in_a_child, args=arguments)
     child.start()
+    return child
+
+
+def _kill(child: Any, is_time: Callable[[], bool], dice: random.Random) -> bool:
+    """Kill a child once it is time, or a little later; say whether it had not ended before."""
     deadline = time.monotonic() + PATIENCE_S
-    while child.is_alive() and world.requests(vendor) < due and time.monotonic() < deadline:
+    while child.is_alive() and not is_time() and time.monotonic() < deadline:
         time.sleep(0.005)
-    child.join(dice.uniform(0, 0.5))
+    child.join(dice.uniform(0, 0.2))
     if child.is_alive():
         os.kill(child.pid or 0, signal.SIGKILL)
     child.join()
-    return child.exitcode == -signal.SIGKILL
+    return bool(child.exitcode == -signal.SIGKILL)
