@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import yaml
 
+from catchment.audience import AudienceSettings
 from catchment.audience.catalog import open_catalog
 from catchment.audience.compile import compile_audience
 from catchment.errors import DefinitionError
@@ -172,3 +174,8 @@ def test_a_condition_that_contradicts_itself_is_refused(where: dict[str, Any], f
     with pytest.raises(DefinitionError, match=r"audiences/a\.yml: where") as raised:
         audience(where)
     assert fault in str(raised.value)
+
+
+def test_on_is_a_key_although_yaml_reads_it_as_true() -> None:
+    told = yaml.safe_load("related: {orders: {on: {customer: person_id}}}")
+    assert AudienceSettings.model_validate(told).related["orders"].on == {"customer": "person_id"}

@@ -7,7 +7,7 @@ import ibis
 import pyarrow as pa
 
 from catchment.audience import AudienceSettings
-from catchment.audience.relations import Parent, Relation
+from catchment.audience.relations import USUAL, Parent, Relation
 from catchment.audience.values import Scope, near, refusal
 
 WHOSE = "_whose"
@@ -30,7 +30,7 @@ class Catalog(NamedTuple):
 
     def relation(self, name: str, parent: str) -> Relation | None:
         """Give how a table is related to a parent, None where settings do not say and its columns do not either."""
-        declared = self.settings.related.get(name)
+        declared = self.settings.related.get(name, USUAL.get(name))
         if declared is not None:
             return declared if declared.parent == parent else None
         key = self.key(parent)

@@ -1,8 +1,8 @@
 """What audiences are drawn from: parents, the tables related to them, and their events, as settings declare them."""
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Declared(BaseModel):
@@ -30,6 +30,18 @@ class Relation(Declared):
     cardinality: Literal["one", "many"] = Field(
         default="many", description="one: its columns are compared as `RELATION.COLUMN`. many: its rows are counted."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _reads_on(cls, told: Any) -> Any:
+        """YAML reads the bare word `on` as true; here it is a key."""
+        return (
+            {("on" if key is True else key): value for key, value in told.items()} if isinstance(told, dict) else told
+        )
+
+
+USUAL = {"people_traits": Relation(cardinality="one", on={"person_id": "person_id"})}
+"""Relations of Catchment's own tables that need no declaring: a computed trait is `people_traits.NAME`."""
 
 
 class EventSource(Declared):

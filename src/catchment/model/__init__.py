@@ -2,7 +2,7 @@
 
 In: `events` of the lake.
 Out: derived Delta tables: page_views, sessions, users, user_mapping, conversions, people,
-    first_touch_features; and what keeps a build short: visit_days, user_traits, model_builds.
+    first_touch_features, people_traits; and what keeps a build short: visit_days, user_traits, model_builds.
 """
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -41,6 +41,9 @@ class ModelSettings(BaseModel):
     traits: dict[str, str] = Field(
         default={},
         description="Columns of `people` and where they are told: a column of `events`, or ENTITY_COLUMN.FIELD.",
+    )
+    trait_files: str | None = Field(
+        default="traits", description="Folder of the project with files of computed traits, columns of `people_traits`."
     )
     page_view_id: str = Field(
         default="contexts_com_snowplowanalytics_snowplow_web_page_1.id",

@@ -11,6 +11,7 @@ from catchment.lake.engine import Engine
 from catchment.lake.lake import Lake
 from catchment.model import ModelSettings
 from catchment.model.plan import Plan, forget_builds, mark_of, merged_models, note_builds, plan_build
+from catchment.model.trait_sql import PEOPLE_TRAITS
 from catchment.model.workplace import BuildFailed, Workplace, lay_out
 from catchment.observe import Progress, say_nothing
 
@@ -90,6 +91,8 @@ def build(
     models = [_read(result, lake) for result in _results(bench, plan)]
     done = [model.name for model in models if model.status == "success" and model.name in merged_models()]
     note_builds(lake, sorted(set(done)), fingerprint, plan.through)
+    if place.traits_mark is not None and any(_is_done(model, PEOPLE_TRAITS) for model in models):
+        note_builds(lake, [PEOPLE_TRAITS], place.traits_mark, plan.through)
     failed = next((model for model in models if model.status in ("error", "fail")), None)
     if failed is not None:
         raise BuildFailed(
@@ -169,6 +172,10 @@ def _slices(bench: _Bench) -> list[tuple[date, date]]:
             slices[-1] = (slices[-1][0], day)
         held += visits * per_visit
     return slices
+
+
+def _is_done(model: BuiltModel, name: str) -> bool:
+    return model.name == name and model.status == "success"
 
 
 def _read(result: Any, lake: Lake) -> BuiltModel:

@@ -58,7 +58,7 @@ def merged_models() -> list[str]:
 
 def mark_of(settings: ModelSettings, macros: Path | None) -> str:
     """Give a fingerprint of what the tables depend on beside events: SQL, lists, settings, overriding macros."""
-    digest = hashlib.sha256(settings.model_dump_json(exclude={"user_models", "user_macros"}).encode())
+    digest = hashlib.sha256(settings.model_dump_json(exclude={"user_models", "user_macros", "trait_files"}).encode())
     folders = [PROJECT, *([macros] if macros is not None else [])]
     for folder in folders:
         for path in sorted(folder.rglob("*")):

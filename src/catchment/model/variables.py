@@ -9,7 +9,7 @@ from catchment.errors import DefinitionError
 from catchment.lake.lake import Lake
 from catchment.model import ModelSettings
 
-_TYPED = re.compile(r"\b(?:contexts|unstruct_event)_[a-z0-9_]+")
+TYPED = re.compile(r"\b(?:contexts|unstruct_event)_[a-z0-9_]+")
 _UA_PARSER = "contexts_com_snowplowanalytics_snowplow_ua_parser_context_1"
 _YAUAA = "contexts_nl_basjes_yauaa_context_1"
 _IAB = "contexts_com_iab_snowplow_spiders_and_robots_1"
@@ -46,7 +46,7 @@ def model_variables(settings: ModelSettings, known: pa.Schema) -> dict[str, Any]
     """Give dbt the settings; what reads a column that no event has brought yet reads as null."""
 
     def missing(sql: str) -> bool:
-        return any(name not in known.names for name in _TYPED.findall(sql))
+        return any(name not in known.names for name in TYPED.findall(sql))
 
     conversions = [
         {
@@ -72,7 +72,7 @@ def model_variables(settings: ModelSettings, known: pa.Schema) -> dict[str, Any]
 def _entity_places(known: pa.Schema) -> dict[str, dict[str, str]]:
     places = {}
     for column, fields in ENTITY_FIELDS.items():
-        has = _fields_of(known, column)
+        has = fields_of(known, column)
         for field in fields.split():
             name = "entity_os_family" if field == "os_family" else field
             kind = "boolean" if field == "spider_or_robot" else "string"
@@ -80,7 +80,8 @@ def _entity_places(known: pa.Schema) -> dict[str, dict[str, str]]:
     return places
 
 
-def _fields_of(known: pa.Schema, column: str) -> set[str]:
+def fields_of(known: pa.Schema, column: str) -> set[str]:
+    """Name the fields that a column of entities, or of an event's own data, has by now."""
     if column not in known.names:
         return set()
     entity = known.field(column).type
@@ -101,7 +102,7 @@ def _place(path: str, known: pa.Schema, setting: str) -> dict[str, str]:
     column, _, field = path.partition(".")
     if column in known.names:
         return {"column": column, "field": field}
-    if _TYPED.fullmatch(column):
+    if TYPED.fullmatch(column):
         return _nothing("string")
     raise DefinitionError(
         f"{setting} names '{column}', which is no column of events.", hint="docs/model.md lists them."

@@ -4,9 +4,11 @@ import json
 import re
 import shutil
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import yaml
 
 from catchment.errors import CatchmentError
@@ -14,8 +16,11 @@ from catchment.lake.engine import Engine
 from catchment.lake.lake import Lake
 from catchment.model import ModelSettings
 from catchment.model.plan import PROJECT, Plan
+from catchment.model.trait_sql import PEOPLE_TRAITS, Sources, write_model
+from catchment.model.traits import read_traits
 from catchment.model.variables import known_columns, model_variables, new_event_columns
 from catchment.observe import Progress
+from catchment.tables import MODEL_BUILDS
 
 _MACRO_NAME = re.compile(r"{%-?\s*macro\s+(\w+)")
 _MACRO = re.compile(r"{%-?\s*macro\s+(?P<name>\w+).*?endmacro\s*-?%}", re.DOTALL)
@@ -37,6 +42,7 @@ class Workplace:
 
     folder: Path
     event_columns: list[str]
+    traits_mark: str | None
 
     def follow(self, plan: Plan) -> None:
         """Leave the plan where dbt's plugin finds it."""
@@ -88,4 +94,21 @@ def lay_out(lake: Lake, engine: Engine, settings: ModelSettings, folder: Path) -
     profile.touch(mode=0o600)
     target = engine.dbt_target(lake, work)
     profile.write_text(yaml.safe_dump({"catchment": {"target": "lake", "outputs": {"lake": target}}}))
-    return Workplace(work, new_event_columns(known))
+    return Workplace(work, new_event_columns(known), _lay_traits(lake, settings, folder))
+
+
+def _lay_traits(lake: Lake, settings: ModelSettings, folder: Path) -> str | None:
+    """Write the model of computed traits, also where none is declared any more but its table stands."""
+    traits = read_traits(folder, settings.trait_files)
+    stands = lake.exists(PEOPLE_TRAITS)
+    if not traits and not stands:
+        return None
+    models = folder / WORK_FOLDER / "models"
+
+    def schema_of(table: str) -> pa.Schema | None:
+        return pa.schema(lake.delta(table).schema().to_arrow()) if lake.exists(table) else None
+
+    sources = Sources(cache(schema_of), frozenset(path.stem for path in models.rglob("*.sql")), tuple(lake.tables()))
+    builds = {row["model"]: row["fingerprint"] for row in lake.read(MODEL_BUILDS.name).to_pylist()}
+    stands_at = builds.get(PEOPLE_TRAITS) if stands else None
+    return write_model(models / "computed", traits, sources, stands_at=stands_at)
