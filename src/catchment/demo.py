@@ -15,6 +15,7 @@ from catchment.listen import require_free_port, running
 from catchment.observe import Progress, say_nothing
 from catchment.project import Project
 from catchment.project.current import Loop
+from catchment.project.follow import FollowUp
 from catchment.report import console, show
 from catchment.settings import FILE_NAME
 
@@ -81,13 +82,25 @@ def serving_console(project: Project) -> Iterator[str]:
 
 
 def keep_current(project: Project, *, sleep: Callable[[float], None] = time.sleep) -> None:
-    """Enrich, and keep the lake up. What stands in the way is told once, and tried again after a pause that grows."""
+    """Enrich, keep the lake up, and now and then do all that follows.
+
+    What stands in the way is told once, and tried again after a pause that grows.
+    """
+    follow = FollowUp(project.folder, project.settings.up.run_every_minutes)
+    try:
+        _keep_current(project, follow, sleep)
+    finally:
+        follow.stop()
+
+
+def _keep_current(project: Project, follow: FollowUp, sleep: Callable[[float], None]) -> None:
     pause = project.settings.enrich.interval_s
     loop = Loop(project)
     told, wait = "", pause
     while True:
         try:
             loop.turn()
+            follow.look()
             project.sync_scheduled()
         except CatchmentError as error:
             if str(error) != told:

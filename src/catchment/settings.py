@@ -33,6 +33,16 @@ FILE_NAME = "catchment.yml"
 PREFIX = "CATCHMENT_"
 
 
+class UpSettings(BaseModel):
+    """What `catchment up` does beside taking events in."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    run_every_minutes: float = Field(
+        default=60, ge=0, description="How often it builds, scores, refreshes, syncs and measures; 0 is never."
+    )
+
+
 class Settings(BaseModel):
     """The whole of catchment.yml."""
 
@@ -51,6 +61,7 @@ class Settings(BaseModel):
     measure: MeasureSettings = MeasureSettings()
     serve: ServeSettings = ServeSettings()
     sandbox: SandboxSettings = SandboxSettings()
+    up: UpSettings = UpSettings()
 
 
 def find_project(start: Path) -> Path:

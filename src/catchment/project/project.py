@@ -57,18 +57,22 @@ class Project(
             on("enrich", self.enrich())
             if self.is_upkeep_due():
                 on("upkeep", self.upkeep())
-            on("ingest", self.ingest())
-            if self.is_build_due():
-                on("build", self.build())
-            if not self.lake.exists("first_touch_features"):
-                return
-            for prediction in self.predictions():
-                if self.is_training_due(prediction):
-                    on("train", self.train(prediction.name))
-            on("score", self.score())
-            on("refresh", self.refresh())
-            on("sync", self.sync())
-            on("measure", self.measure())
+            self.follow_up(on)
+
+    def follow_up(self, on: Callable[[str, Any], None] = lambda verb, report: None) -> None:
+        """Do once what is due after enrichment: ingest, build, train, score, refresh, sync and measure."""
+        on("ingest", self.ingest())
+        if self.is_build_due():
+            on("build", self.build())
+        if not self.lake.exists("first_touch_features"):
+            return
+        for prediction in self.predictions():
+            if self.is_training_due(prediction):
+                on("train", self.train(prediction.name))
+        on("score", self.score())
+        on("refresh", self.refresh())
+        on("sync", self.sync())
+        on("measure", self.measure())
 
     def check(self) -> dict[str, int]:
         """Read every definition and ask every destination whether it knows us; raises what is wrong first."""
