@@ -90,17 +90,10 @@ def _take(store: Store, path: str, content: dict[str, Any], rows: list[dict[str,
             return 400, _told("BadParams", "createdAt is a Unix time in seconds")
     for row in rows:
         kind, who = _fault(store, row, is_bound=is_bound)
-        if kind is not None:
-            failed.setdefault(kind, []).append(who)
-        elif path == "events/trackBulk":
-            key = str(row.get("id") or secrets.token_hex(16))
-            store.put("iterable", "events", {key: {**row, "who": who}})
-        elif path == "lists/unsubscribe":
-            store.remove("iterable", f"list_{content['listId']}", [who])
+        if kind is None:
+            _do(store, path, content, row, who)
         else:
-            _put(store, who, row)
-            if path == "lists/subscribe":
-                store.put("iterable", f"list_{content['listId']}", {who: {}})
+            failed.setdefault(kind, []).append(who)
     count = sum(map(len, failed.values()))
     told = {"successCount": len(rows) - count, "failCount": count, "failedUpdates": failed}
     invalid = {kind: failed.get(kind, []) for kind in ("invalidEmails", "invalidUserIds")}
@@ -119,6 +112,18 @@ def _fault(store: Store, row: dict[str, Any], *, is_bound: bool) -> tuple[str | 
     if is_bound and store.get("iterable", "users", who) is None:
         return f"notFound{name}", who
     return None, who
+
+
+def _do(store: Store, path: str, content: dict[str, Any], row: dict[str, Any], who: str) -> None:
+    if path == "events/trackBulk":
+        store.put("iterable", "events", {str(row.get("id") or secrets.token_hex(16)): {**row, "who": who}})
+        return
+    if path == "lists/unsubscribe":
+        store.remove("iterable", f"list_{content['listId']}", [who])
+        return
+    _put(store, who, row)
+    if path == "lists/subscribe":
+        store.put("iterable", f"list_{content['listId']}", {who: {}})
 
 
 def _put(store: Store, who: str, row: dict[str, Any]) -> None:
