@@ -137,6 +137,8 @@ def _suggest(error: ValidationError) -> str:
             field = getattr(block, "model_fields", {}).get(part)
             block = field.annotation if field is not None else None
         names = list(getattr(block, "model_fields", {}))
-        near = difflib.get_close_matches(str(fault["loc"][-1]), names, n=1)
+        wrong = str(fault["loc"][-1])
+        near = difflib.get_close_matches(wrong, names)
+        near.sort(key=lambda name: sorted(name) != sorted(wrong))  # two letters that changed places come first
         return f"Did you mean '{near[0]}'?" if near else f"Settings here are: {', '.join(names)}."
     return "docs/settings.md lists every setting."

@@ -223,7 +223,7 @@ def _slices(payloads: pa.Table) -> list[pa.Table]:
 
 
 def _from_envelope(columns: Columns, envelope: pa.Table) -> Columns:
-    """Fill from the request what the tracker did not say itself."""
+    """Fill from the request what the tracker did not say itself; an empty text says nothing."""
     sources = {
         "v_collector": "collector",
         "user_ipaddress": "ip_address",
@@ -231,7 +231,8 @@ def _from_envelope(columns: Columns, envelope: pa.Table) -> Columns:
         "useragent": "useragent",
         "page_url": "referer_uri",
     }
-    return {name: pc.coalesce(columns[name], column(envelope, source)) for name, source in sources.items()}
+    told = {name: column(envelope, source) for name, source in sources.items()}
+    return {name: pc.coalesce(columns[name], pc.if_else(pc.equal(said, ""), None, said)) for name, said in told.items()}
 
 
 def _names(raws: list[_Raw], described: SelfDescribing) -> Columns:

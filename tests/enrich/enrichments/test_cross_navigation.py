@@ -22,7 +22,6 @@ def test_the_extended_form_is_read(enrich_one: EnrichOne) -> None:
     }  # fmt: skip
 
 
-def test_a_moment_that_is_none_flags_the_event(enrich_one: EnrichOne) -> None:
-    row = enrich_one({"type": "cross_navigation"}, url="https://a.example/?_sp=abc.yesterday")
-    (failure,) = row["contexts_com_snowplowanalytics_snowplow_failure_1"]
-    assert failure["component_name"] == "catchment.enrich.cross_navigation"
+def test_a_link_without_a_moment_names_the_visitor_but_makes_no_entity(enrich_one: EnrichOne) -> None:
+    row = enrich_one({"type": "cross_navigation"}, url="https://a.example/?_sp=abc")
+    assert (row["refr_domain_userid"], ENTITY in row) == ("abc", False)

@@ -9,8 +9,12 @@ from tests.enrich.enrichments.conftest import EnrichOne
     ("address", "blotted"),
     [
         ("198.18.3.7", "198.18.x.x"),
-        ("2001:db8::7", "2001:0db8:0000:0000:0000:x:x:x"),
+        ("2001:db8::7", "2001:db8:0:0:0:x:x:x"),
+        ("2001:0DB8::7", "2001:db8:0:0:0:x:x:x"),
+        ("fe80::1%eth0", "fe80:0:0:0:0:x:x:x"),
         ("::ffff:198.18.3.7", "::ffff:198.18.x.x"),
+        ("::FFFF:198.18.3.7", "::FFFF:198.18.x.x"),
+        ("::ffff:c612:307", "::ffff:198.18.x.x"),
         ("198.18.300.7", "198.18.x.x"),
         ("unknown", "unknown"),
     ],

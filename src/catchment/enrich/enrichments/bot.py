@@ -16,19 +16,27 @@ from catchment.event import BOOLEAN, STRING
 
 ENTITY_COLUMN = "contexts_com_snowplowanalytics_snowplow_bot_detection_1"
 _ENTITY = pa.struct([("bot", BOOLEAN), ("indicators", pa.list_(STRING))])
+_JUDGED = {
+    "asnLookups": ("contexts_com_snowplowanalytics_snowplow_asn_1", "likely_bot"),
+    "clientSideDetection": ("contexts_com_snowplowanalytics_snowplow_client_side_bot_detection_1", "bot"),
+}
+"""By indicator: the entity in which somebody else has judged already, and its field that says so."""
 _KNOWN = Path(__file__).parent.parent / "crawlers.yml"
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Bot(Enrichment):
-    """Say which events were sent by a machine: the entity `bot_detection`, with each indicator that says so."""
+    """Say which events were sent by a machine: the entity `bot_detection`, with each indicator that says so.
+
+    What else has judged counts too: a tracker in its browser, and ip_lookup by the network, where it ran before.
+    """
 
     useragents: list[str] = Field(default=[], description="Your own: parts of a User-Agent, in any case.")
     networks: list[str] = Field(default=[], description="Your own: address ranges such as 203.0.113.0/24.")
 
     def reads(self) -> tuple[str, ...]:
-        return ("useragent", "user_ipaddress")
+        return ("useragent", "user_ipaddress", *(place for place, _ in _JUDGED.values()))
 
     def writes(self) -> tuple[str, ...]:
         return (ENTITY_COLUMN,)
@@ -48,16 +56,35 @@ class Bot(Enrichment):
 
 def _enrich(patterns: dict[str, re.Pattern[str]], networks: list[Network], events: pa.Table) -> Columns:
     agents, addresses = column(events, "useragent").to_pylist(), column(events, "user_ipaddress").to_pylist()
-    keys = pa.array([f"{address or ''}\n{agent or ''}" for agent, address in zip(agents, addresses, strict=True)])
+    judged = _read_judged(events)
+    keys = pa.array(
+        [
+            f"{said}\n{address or ''}\n{agent or ''}"
+            for said, address, agent in zip(judged, addresses, agents, strict=True)
+        ]
+    )
     return {ENTITY_COLUMN: map_distinct(keys, partial(_judge, patterns, networks), pa.list_(_ENTITY))}
 
 
+def _read_judged(events: pa.Table) -> list[str]:
+    """Give of each event the indicators of those who have judged it already, with a space between them."""
+    judged = [""] * events.num_rows
+    for indicator, (place, field) in _JUDGED.items():
+        if place not in events.column_names:
+            continue
+        for row, entities in enumerate(column(events, place).to_pylist()):
+            if any(entity.get(field) for entity in entities or ()):
+                judged[row] = f"{judged[row]} {indicator}"
+    return judged
+
+
 def _judge(patterns: dict[str, re.Pattern[str]], networks: list[Network], key: str) -> list[dict[str, Any]]:
-    address, _, agent = key.partition("\n")
+    judged, address, agent = key.split("\n", 2)
     kind = next((name for name, pattern in patterns.items() if pattern.search(agent)), None)
     indicators = [] if kind is None else [f"useragent:{kind}"]
     if networks and _is_within(address, networks):
         indicators.append("network:rule")
+    indicators += judged.split()
     return [{"bot": bool(indicators), "indicators": indicators}]
 
 

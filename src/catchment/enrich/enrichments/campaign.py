@@ -22,7 +22,10 @@ _CLICK_IDS = {
 
 
 class Campaign(Enrichment):
-    """Read the marketing parameters of the page's URL; of each list the first that is present wins."""
+    """Read the marketing parameters of the page's URL; of each list the first that says something wins.
+
+    Of a parameter that the URL repeats the last counts, as Snowplow has it.
+    """
 
     medium: list[str] = ["utm_medium"]
     source: list[str] = ["utm_source"]
@@ -48,7 +51,7 @@ def _enrich(campaign: Campaign, events: pa.Table) -> Columns:
 
 
 def _read(campaign: Campaign, query: str) -> dict[str, str] | None:
-    parameters = {key: value for key, value in reversed(parse_qsl(query)) if value}
+    parameters = dict(parse_qsl(query))
     found: dict[str, str] = {}
     for name in ("medium", "source", "term", "content", "campaign"):
         value = next((parameters[key] for key in getattr(campaign, name) if key in parameters), None)

@@ -2,15 +2,14 @@
 
 import base64
 import binascii
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from catchment.enrich.enrichment import FLAG, Columns, Enrichment, Step, column, fields, map_distinct
+from catchment.enrich.link import WRONG, read_link, read_moment
 from catchment.event import STRING, TIMESTAMP
 
 ENTITY_COLUMN = "contexts_com_snowplowanalytics_snowplow_cross_navigation_1"
@@ -23,14 +22,13 @@ _ENTITY = pa.struct(
 _LINK = pa.struct([("entity", pa.list_(_ENTITY)), ("user", STRING), ("moment", TIMESTAMP), ("wrong", STRING)])
 _PARTS = ("domain_user_id", "timestamp", "session_id", "user_id", "source_id", "source_platform", "reason")
 _CODED = ("user_id", "source_id", "reason")
-_YEAR_10000_MS = 253_402_300_800_000
 
 
 class CrossNavigation(Enrichment):
     """Read who the visitor was on the site that linked here, from `_sp` in the page's URL, short or extended.
 
-    Fills refr_domain_userid and refr_dvce_tstamp, and writes the entity `cross_navigation`. An `_sp` with no moment in
-    it flags the event.
+    Fills refr_domain_userid and refr_dvce_tstamp, and writes the entity `cross_navigation` where the link tells its
+    moment. An `_sp` with something else where the moment should be flags the event.
     """
 
     def reads(self) -> tuple[str, ...]:
@@ -54,15 +52,15 @@ def _enrich(events: pa.Table) -> Columns:
 
 
 def _read(query: str) -> dict[str, Any] | None:
-    link = next((value for key, value in parse_qsl(query) if key == "_sp"), "")
-    parts: dict[str, Any] = {name: part for name, part in zip(_PARTS, link.split("."), strict=False) if part}
-    user, moment = parts.get("domain_user_id"), parts.get("timestamp")
+    parts: dict[str, Any] = {name: part for name, part in zip(_PARTS, read_link(query), strict=False) if part}
+    user, told = parts.get("domain_user_id"), parts.get("timestamp")
     if user is None:
         return None
-    if moment is not None:
-        if not moment.isascii() or not moment.isdigit() or int(moment[:16]) >= _YEAR_10000_MS:
-            return {"wrong": "_sp: milliseconds since 1970 were expected after the first dot."}
-        parts["timestamp"] = moment = datetime.fromtimestamp(int(moment) / 1000, UTC)
+    if told is None:
+        return {"user": user}
+    parts["timestamp"] = moment = read_moment(told)
+    if moment is None:
+        return {"wrong": WRONG}
     for name in _CODED:
         parts[name] = _decode(parts.get(name))
     return {"entity": [parts], "user": user, "moment": moment}

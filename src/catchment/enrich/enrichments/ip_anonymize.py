@@ -41,11 +41,12 @@ def _blot(octets: int, segments: int, text: str) -> str:
         if "." in text:
             return _end(text, ".", octets)
         return _end(text, ":", segments) if ":" in text else text
-    if address.version == 4:
-        return _end(str(address), ".", octets)
-    if address.ipv4_mapped is not None:
-        return "::ffff:" + _end(str(address.ipv4_mapped), ".", octets)
-    return _end(address.exploded, ":", segments)
+    if isinstance(address, ipaddress.IPv4Address):
+        return _end(text, ".", octets)
+    if address.ipv4_mapped is not None:  # what stands before the dots stays as it is written
+        return _end(text if "." in text else f"::ffff:{address.ipv4_mapped}", ".", octets)
+    written = (f"{int(segment, 16):x}" for segment in address.packed.hex(":", 2).split(":"))
+    return _end(":".join(written), ":", segments)
 
 
 def _end(text: str, separator: str, count: int) -> str:

@@ -1,12 +1,18 @@
 """Name browser, operating system and device from the User-Agent, by uap-core's rules."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import ua_parser
+import yaml
+from pydantic import Field
+from ua_parser.loaders import load_yaml
 
 from catchment.enrich.enrichment import Columns, Enrichment, Step, column, fields, map_distinct
+from catchment.errors import SettingsError
 from catchment.event import BOOLEAN, STRING
 
 ENTITY_COLUMN = "contexts_com_snowplowanalytics_snowplow_ua_parser_context_1"
@@ -26,12 +32,20 @@ _PHONES = frozenset({"iOS", "Android", "Windows Phone", "KaiOS", "BlackBerry OS"
 _TABLETS = ("iPad", "Tablet", "Kindle", "Silk/")
 
 
+Parse = Callable[[str], ua_parser.Result]
+
+
 class UserAgent(Enrichment):
     """Name browser, operating system and device from the User-Agent, by uap-core's rules.
 
     Writes the entity `ua_parser_context`, and the columns br_*, os_* and dvce_* that Snowplow's models read. A
     crawler has the device family `Spider` and br_type `Robot`.
     """
+
+    path: str | None = Field(
+        default=None,
+        description="A regexes.yaml of your own in uap-core's form, instead of the one that comes with it.",
+    )
 
     def reads(self) -> tuple[str, ...]:
         return ("useragent",)
@@ -40,17 +54,28 @@ class UserAgent(Enrichment):
         return (ENTITY_COLUMN, *(field.name for field in _ATOMIC))
 
     def open(self, project_folder: Path) -> Step:
-        return _enrich
+        return partial(_enrich, ua_parser.parse if self.path is None else _read_rules(project_folder / self.path))
 
 
-def _enrich(events: pa.Table) -> Columns:
+def _read_rules(path: Path) -> Parse:
+    try:
+        parse: Parse = ua_parser.Parser.from_matchers(load_yaml(path)).parse
+    except (OSError, KeyError, TypeError, ValueError, yaml.YAMLError) as error:
+        raise SettingsError(
+            f"The user_agent enrichment cannot read {path}: {type(error).__name__}.",
+            hint="Put a regexes.yaml of uap-core there: user_agent_parsers, os_parsers and device_parsers.",
+        ) from error
+    return parse
+
+
+def _enrich(parse: Parse, events: pa.Table) -> Columns:
     agents = column(events, "useragent")
-    entities = map_distinct(agents, lambda agent: [_describe(agent)], pa.list_(_ENTITY))
-    return {ENTITY_COLUMN: entities, **fields(map_distinct(agents, _classify, _ATOMIC))}
+    entities = map_distinct(agents, lambda agent: [_describe(parse, agent)], pa.list_(_ENTITY))
+    return {ENTITY_COLUMN: entities, **fields(map_distinct(agents, partial(_classify, parse), _ATOMIC))}
 
 
-def _describe(agent: str) -> dict[str, str | None]:
-    result = ua_parser.parse(agent)
+def _describe(parse: Parse, agent: str) -> dict[str, str | None]:
+    result = parse(agent)
     browser, system, device = result.user_agent, result.os, result.device
     return {
         "device_family": device.family if device else "Other",
@@ -69,8 +94,8 @@ def _version(prefix: str, found: Any, levels: tuple[str, ...]) -> dict[str, str 
     return {**numbers, f"{prefix}_version": f"{found.family} {number}".strip()}
 
 
-def _classify(agent: str) -> dict[str, str | bool | None]:
-    facts = _describe(agent)
+def _classify(parse: Parse, agent: str) -> dict[str, str | bool | None]:
+    facts = _describe(parse, agent)
     kind = _device(agent, facts)
     is_robot = facts["device_family"] == "Spider"
     return {
