@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from catchment.activate.caller import open_caller
-from catchment.activate.destination import Batch, Refused
+from catchment.activate.destination import SENT, Batch, Refused
 from catchment.errors import DefinitionError
 
 from ..conftest import World
@@ -74,3 +74,23 @@ def test_a_key_that_meta_cannot_match_is_refused(world: World) -> None:
     with pytest.raises(DefinitionError, match="Meta has no key 'MAIL'") as refused:
         world.destination("meta").accept(world.sync("meta", identifiers={"MAIL": "email"}))
     assert "Did you mean 'EMAIL'?" in refused.value.hint
+
+
+def test_a_snapshot_replaces_the_audience_in_one_session(world: World, people: Any) -> None:
+    sync = world.sync("meta", mode="snapshot")
+    for count in (5, 2):
+        world.settle(people(count))
+        assert world.run("meta", sync).sent == count
+        assert len(world.members("meta")) == count
+
+
+def test_a_large_snapshot_comes_in_batches_that_follow_each_other(world: World) -> None:
+    meta, sync = world.destination("meta"), world.sync("meta", mode="snapshot")
+    with open_caller() as caller:
+        for number in (1, 2):
+            rows = [{"EMAIL": sha256(bytes([number])).hexdigest()}]
+            batch = Batch(sync, "upsert", rows, ("a",), "b", "run", number, 2, number == 2)
+            assert meta.send(batch, caller) == [SENT]
+        assert len(world.members("meta")) == 2
+        with pytest.raises(DefinitionError, match="is not the one that is due"):
+            meta.send(batch, caller)

@@ -50,6 +50,7 @@ def routes(store: Store) -> APIRouter:
             return answer(401, fail(401, 0).body)
         return answer(200, {"id": "1"})
 
+    @router.post("/{version}/{audience_id}/usersreplace")
     @router.api_route("/{version}/{audience_id}/users", methods=["POST", "DELETE"])
     async def users(version: str, audience_id: str, request: Request) -> Response:
         form = dict(parse_qsl((await request.body()).decode(), keep_blank_values=True))
@@ -62,7 +63,13 @@ def routes(store: Store) -> APIRouter:
         if fault is not None:
             return answer(400, _error(100, fault))
         usage = {"type": "custom_audience", "call_count": 1, "estimated_time_to_regain_access": 0}
-        body = _change(store, audience_id, [(schema, row) for row in data], is_added=request.method == "POST")
+        rows, is_added = [(schema, row) for row in data], request.method == "POST"
+        if request.url.path.endswith("/usersreplace"):
+            fault = _begin(store, audience_id, form.get("session", ""))
+            if fault is not None:
+                return answer(400, _error(100, fault))
+            is_added = True
+        body = _change(store, audience_id, rows, is_added=is_added)
         return answer(200, body, {USAGE: orjson.dumps({"1": [usage]}).decode()})
 
     return router
@@ -89,6 +96,23 @@ def _read(payload: str) -> tuple[str | None, list[str], list[Any]]:
     if len(data) > ROWS_PER_REQUEST:
         return f"Invalid parameter: at most {ROWS_PER_REQUEST} rows may come in one call", [], []
     return None, schema, data
+
+
+def _begin(store: Store, audience_id: str, text: str) -> str | None:
+    """Start or go on with a replacement: its first batch empties the audience, and each follows the one before."""
+    try:
+        session = orjson.loads(text)
+        name, number = str(session["session_id"]), int(session["batch_seq"])
+        is_last = bool(session["last_batch_flag"])
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
+        return "Invalid parameter: a replacement needs session_id, batch_seq and last_batch_flag"
+    held = store.get("meta", "sessions", name) or {"next": 1, "is_closed": False}
+    if held["is_closed"] or number != held["next"]:
+        return f"Invalid parameter: batch {number} of the session is not the one that is due"
+    if number == 1:
+        store.remove("meta", audience_id, store.records("meta").get(audience_id, {}))
+    store.put("meta", "sessions", {name: {"next": number + 1, "is_closed": is_last}})
+    return None
 
 
 def _change(store: Store, audience_id: str, rows: list[tuple[list[str], Any]], *, is_added: bool) -> dict[str, Any]:
