@@ -89,21 +89,25 @@ class Files(Destination):
         return self.url
 
     def _open(self) -> tuple[pa.fs.FileSystem, str]:
-        if not self._opened:
-            scheme, _, rest = self.url.partition("://")
-            options = {name: value.get_secret_value() for name, value in self.options.items()}
-            try:
-                if rest and options and scheme in STORES:
-                    self._opened.append((getattr(pa.fs, STORES[scheme])(**options), rest.rstrip("/")))
-                elif rest:
-                    self._opened.append(pa.fs.FileSystem.from_uri(self.url.rstrip("/")))
-                else:
-                    self._opened.append((pa.fs.LocalFileSystem(), self.url.rstrip("/")))
-            except (pa.ArrowInvalid, TypeError, OSError) as error:
-                raise SettingsError(
-                    f"{self.place} cannot be opened: {error}", hint=f"Mend {self.place}.url or its options."
-                ) from error
+        if self._opened:
+            return self._opened[0]
+        try:
+            self._opened.append(self._find())
+        except (pa.ArrowInvalid, TypeError, OSError) as error:
+            raise SettingsError(
+                f"{self.place} cannot be opened: {error}", hint=f"Mend {self.place}.url or its options."
+            ) from error
         return self._opened[0]
+
+    def _find(self) -> tuple[pa.fs.FileSystem, str]:
+        scheme, _, rest = self.url.partition("://")
+        if not rest:
+            return pa.fs.LocalFileSystem(), self.url.rstrip("/")
+        if self.options and scheme in STORES:
+            options = {name: value.get_secret_value() for name, value in self.options.items()}
+            return getattr(pa.fs, STORES[scheme])(**options), rest.rstrip("/")
+        files, folder = pa.fs.FileSystem.from_uri(self.url.rstrip("/"))
+        return files, folder
 
     def _write(self, name: str, content: pa.Buffer) -> None:
         """Put a file there at once: a store shows an object when it is whole, and a folder renames."""

@@ -49,24 +49,7 @@ def routes(store: Store) -> APIRouter:
     async def members(verb: str, request: Request) -> Response:
         if not _is_known(store, request):
             return answer(401, fail(401, 0).body)
-        try:
-            content = orjson.loads(await request.body())
-        except orjson.JSONDecodeError:
-            content = {}
-        fault = _fault(content, is_added=verb == "ingest")
-        if fault is not None:
-            status = 404 if fault[0] == "destinations[0]" else 400
-            return answer(status, _error(status, WORDS.get(status, "INVALID_ARGUMENT"), *fault))
-        people = {
-            orjson.dumps(member["userData"]).decode(): member["userData"] for member in content["audienceMembers"]
-        }
-        if verb == "ingest":
-            store.put("google", "members", people)
-        else:
-            store.remove("google", "members", people)
-        name = secrets.token_hex(8)
-        store.put("google", "requests", {name: {"count": len(people), "verb": verb, "polls": 0}})
-        return answer(200, {"requestId": name})
+        return _take(store, verb, await request.body())
 
     @router.get("/v1/requestStatus:retrieve")
     async def status(request: Request) -> Response:
@@ -81,6 +64,25 @@ def routes(store: Store) -> APIRouter:
         return answer(200, {"requestStatusPerDestination": [{"requestStatus": told}]})
 
     return router
+
+
+def _take(store: Store, verb: str, body: bytes) -> Response:
+    try:
+        content = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        content = {}
+    fault = _fault(content, is_added=verb == "ingest")
+    if fault is not None:
+        status = 404 if fault[0] == "destinations[0]" else 400
+        return answer(status, _error(status, WORDS.get(status, "INVALID_ARGUMENT"), *fault))
+    people = {orjson.dumps(member["userData"]).decode(): member["userData"] for member in content["audienceMembers"]}
+    if verb == "ingest":
+        store.put("google", "members", people)
+    else:
+        store.remove("google", "members", people)
+    name = secrets.token_hex(8)
+    store.put("google", "requests", {name: {"count": len(people), "verb": verb, "polls": 0}})
+    return answer(200, {"requestId": name})
 
 
 def _is_known(store: Store, request: Request) -> bool:
