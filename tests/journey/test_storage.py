@@ -14,10 +14,14 @@ from catchment.errors import LakeError
 from catchment.project import Project
 from tests.journey.disk import freezable_disk, frozen, protect, run, small_disk
 from tests.journey.flow import (
+    Load,
     collecting,
     empty_log,
+    enrich_for_ever,
     make_project,
     post_events,
+    require_exactly_once,
+    started,
 )
 
 BATCH = 20
@@ -52,7 +56,7 @@ class Client:
 
 
 def until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while not is_so():
         assert time.monotonic() < deadline, "it did not come to be so"
 
@@ -191,3 +195,18 @@ def test_what_a_spoiled_spool_page_costs_is_told_by_status_and_all_else_reaches_
     assert found <= set(client.kept)
     assert ("none" in line) == (not lost)
     assert ".damaged.db" in line
+
+
+def test_two_loops_on_one_log_and_lake_neither_lose_nor_double(tmp_path: Path) -> None:
+    project = make_project(tmp_path, log={"type": "spool", "roll_bytes": 100_000})
+    loops = [started(enrich_for_ever, project.folder) for _ in range(2)]
+    try:
+        with collecting(project), Load(project.settings.collect.port, clients=2) as load:
+            until(lambda: project.lake.exists("batches") and project.count("batches") > 10)
+    finally:
+        for loop in loops:
+            loop.kill()
+            loop.join()
+    empty_log(project)
+
+    require_exactly_once(project, load)

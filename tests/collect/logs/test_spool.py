@@ -101,6 +101,25 @@ def test_a_lane_keeps_its_name_and_another_spool_has_another(tmp_path):
     assert names[0] == names[1] != names[2]
 
 
+def test_a_reader_kept_open_sees_what_the_next_writer_of_the_lane_appends(tmp_path):
+    first = open_spool(tmp_path)
+    append(first, [1, 2])
+    reader = open_spool(tmp_path)
+    part = only_part(reader)
+    before = part.read(0, 10)
+    part.remove_through(before["_offset"][-1].as_py())
+    first.close()
+
+    second = open_spool(tmp_path)
+    append(second, [3])
+    seen = part.read(before["_offset"][-1].as_py(), 10)
+    second.close()
+    reader.close()
+
+    assert before["payload_id"].to_pylist() == ["payload-1", "payload-2"]
+    assert seen["payload_id"].to_pylist() == ["payload-3"]
+
+
 def test_files_are_rolled_by_size_and_removed_once_done_with(tmp_path):
     log = open_spool(tmp_path, roll_bytes=100_000)
     for round_ in range(12):

@@ -1,0 +1,87 @@
+"""A lake in an object store, by a local S3 server: conditional puts let two writers at once lose nothing."""
+
+import multiprocessing
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from catchment.lake import LakeSettings
+from catchment.lake.engine import open_engine
+from catchment.lake.lake import Lake
+from tests.lake.test_upkeep import events
+
+STARTS_WITHIN_S = 60.0
+ROWS = 12
+EACH = 3 * ROWS
+URI = "s3://lake/acme"
+
+
+def options(url: str) -> dict[str, str]:
+    return {
+        "AWS_ENDPOINT_URL": url,
+        "AWS_ALLOW_HTTP": "true",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": "us-east-1",
+    }
+
+
+def append(url: str, own: str, first: int) -> None:
+    """Be a writer: commit the slices of the log that both have, and in between those of a log of its own."""
+    lake = Lake(URI, options(url))
+    for number in range(0, EACH, ROWS):
+        lake.append("events", events(first=number, count=ROWS), app_id="shared", offset=number + ROWS - 1)
+        lake.append("events", events(first=first + number, count=ROWS), app_id=own, offset=first + number + ROWS - 1)
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + STARTS_WITHIN_S
+        while not answers(f"http://127.0.0.1:{port}"):
+            assert child.poll() is None and time.monotonic() < deadline, "the S3 server does not answer"
+            time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        child.kill()
+        child.wait()
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/moto-api/", timeout=5).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def test_two_writers_in_an_object_store_lose_and_double_nothing_and_the_engine_reads_it(
+    server: str, tmp_path: Path
+) -> None:
+    httpx.put(f"{server}/lake", timeout=20).raise_for_status()
+    context = multiprocessing.get_context("spawn")
+    writers = [context.Process(target=append, args=(server, f"own-{first}", first)) for first in (1_000, 2_000)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(timeout=120)
+
+    lake = Lake(URI, options(server))
+    ids = lake.read("events", ["event_id"])["event_id"].to_pylist()
+    with open_engine(LakeSettings(), tmp_path).attach(lake) as session:
+        counted = session.query("select count(*) as n from events where event_name = 'page_view'").read_all()
+    assert [writer.exitcode for writer in writers] == [0, 0]
+    assert len(ids) == len(set(ids)) == 3 * EACH
+    assert set(ids) == {f"e{first + number}" for first in (0, 1_000, 2_000) for number in range(EACH)}
+    assert counted["n"].to_pylist() == [sum(int(id_[1:]) % 3 == 0 for id_ in ids)]
+    assert lake.tables() == ["events"]
