@@ -213,7 +213,8 @@ def test_500_is_tried_again_and_then_left_without_a_verdict(sit: Callable[..., D
     desk = sit(name)
     batch = desk.batch(2)
     desk.world.order(name, status=500, times=1)
-    assert [outcome.status for outcome in desk.send(batch)] == ["sent", "sent"]
+    may_repeat = desk.destination.is_repeatable(batch.sync, batch.operation)
+    assert {outcome.status for outcome in desk.send(batch)} == {"sent" if may_repeat else "unknown"}
     desk.world.order(name, status=500, times=4)
     assert {outcome.status for outcome in desk.send(batch)} <= {"retry", "unknown"}
 
