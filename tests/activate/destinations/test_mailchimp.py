@@ -68,6 +68,17 @@ def test_whoever_was_archived_comes_back_as_a_member(world: World, people: Any) 
     assert members(world)["p0@acme.co"]["status"] == "subscribed"
 
 
+def test_whoever_unsubscribed_leaves_and_comes_back_without_being_subscribed(world: World, people: Any) -> None:
+    archiving = sync(mode="mirror", on_leave="archive")
+    world.settle(people(2))
+    world.carry(archiving, mailchimp(world))
+    change(world, "PATCH", "", {"status": "unsubscribed"})
+    for there in (["p0001"], ["p0000", "p0001"]):
+        world.settle(people(2), there)
+        world.carry(archiving, mailchimp(world))
+    assert members(world)["p0@acme.co"]["status"] == "unsubscribed"
+
+
 def test_whoever_was_deleted_for_good_is_refused_with_the_vendors_words(world: World, people: Any) -> None:
     world.settle(people(1))
     world.carry(sync(), mailchimp(world))

@@ -12,6 +12,8 @@ from catchment.activate.definition import Leave, Mode, Sync
 from catchment.activate.destination import SENT, Batch, Limits, Outcome, Pace, Payload, Target, WebDestination
 from catchment.errors import DefinitionError
 
+GONE_BY_CHOICE = ("unsubscribed", "cleaned")
+
 
 class _MailchimpTarget(Target):
     list_id: str = Field(pattern=r"^\w+$", description="The id of the audience, which its settings show.")
@@ -66,7 +68,7 @@ class Mailchimp(WebDestination):
     def _send(self, row: Payload, target: _MailchimpTarget, operation: str, caller: Caller) -> Outcome:
         member = _member(row, target)
         if operation == "archive":
-            return self._outcome(self._call("DELETE", member, caller, None), may_lack=True)
+            return self._archive(member, caller)
         if operation == "remove":
             return self._tag(target, member, caller, status="inactive")
         fields = {name: "" if value is None else value for name, value in row.items() if name != "email_address"}
@@ -82,6 +84,13 @@ class Mailchimp(WebDestination):
         if outcome != SENT or target.tag is None:
             return outcome
         return self._tag(target, member, caller, status="active")
+
+    def _archive(self, member: str, caller: Caller) -> Outcome:
+        """Archive a member, but leave whoever unsubscribed: an archive would forget it, should they come back."""
+        held = self._call("GET", f"{member}?fields=status", caller, None)
+        if held.status_code == 200 and read_object(held).get("status") in GONE_BY_CHOICE:
+            return SENT
+        return self._outcome(self._call("DELETE", member, caller, None), may_lack=True)
 
     def _tag(self, target: _MailchimpTarget, member: str, caller: Caller, *, status: str) -> Outcome:
         tags = {"tags": [{"name": target.tag, "status": status}]}

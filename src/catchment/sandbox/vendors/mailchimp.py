@@ -20,7 +20,7 @@ KEY = "sandbox-mailchimp-key-us6"
 LISTS = {"a1b2c3d4e5": "Catchment sandbox audience"}
 STATUSES = ("subscribed", "unsubscribed", "cleaned", "pending", "transactional")
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
-MEMBER = re.compile(r"(PUT|PATCH|DELETE|POST) lists/(\w+)/members/([0-9a-f]{32})(/tags|/actions/delete-permanent)?")
+MEMBER = re.compile(r"(GET|PUT|PATCH|DELETE|POST) lists/(\w+)/members/([0-9a-f]{32})(/tags|/actions/delete-permanent)?")
 Answered = tuple[int, Any]
 
 
@@ -59,6 +59,8 @@ def _serve(store: Store, member: re.Match[str], told: dict[str, Any]) -> Answere
     held = store.get("mailchimp", "members", key)
     if held is None and method != "PUT":
         return 404, _problem(404, "Resource Not Found", "The requested resource could not be found.")
+    if method == "GET":
+        return 200, held
     if action == "/actions/delete-permanent":
         store.remove("mailchimp", "members", [key])
         store.put("mailchimp", "forgotten", {key: {}})
