@@ -6,7 +6,7 @@ import pytest
 
 from catchment.errors import DefinitionError
 
-from ..conftest import World
+from ..conftest import SYNCS, World
 
 
 def test_a_session_is_asked_for_once_a_run(world: World, people: Any) -> None:
@@ -59,3 +59,33 @@ def test_a_sync_that_salesforce_cannot_take_is_refused_with_its_file(
         world.run("salesforce", world.sync("salesforce", **change))
     assert "syncs/to_salesforce.yml" in str(refused.value)
     assert world.holds("salesforce") == {}
+
+
+def test_many_rows_go_as_a_job_that_answers_for_each(world: World, people: Any) -> None:
+    crowd = people(5)
+    crowd[2]["email"] = "no address"
+    world.settle(crowd)
+    report = world.run("salesforce", bulk_from=2)
+    assert (report.sent, report.rejected) == (4, 1)
+    (bad,) = [row for row in world.receipts(report) if row["status"] == "rejected"]
+    assert (bad["code"], bad["field"]) == ("INVALID_EMAIL_ADDRESS", "Email")
+    for person in crowd:
+        person["email"] = None
+    world.settle(crowd)
+    world.run("salesforce", bulk_from=2)
+    assert {lead.get("Email") for lead in world.holds("salesforce").values()} == {None}
+
+
+def test_leavers_of_a_job_lose_their_mark(world: World, people: Any) -> None:
+    world.settle(people(6))
+    world.run("salesforce", bulk_from=2)
+    world.settle(people(6), ["p0000", "p0001"])
+    assert world.run("salesforce", bulk_from=2).removed == 4
+    assert world.members("salesforce") == {"p0000", "p0001"}
+
+
+def test_a_field_that_is_none_fails_the_job_and_names_the_sync(world: World, people: Any) -> None:
+    world.settle(people(3))
+    fields = {**SYNCS["salesforce"]["fields"], "Shoe": "country"}
+    with pytest.raises(DefinitionError, match=r"syncs/to_salesforce\.yml: Salesforce: InvalidBatch .*Shoe"):
+        world.run("salesforce", world.sync("salesforce", fields=fields), bulk_from=2)

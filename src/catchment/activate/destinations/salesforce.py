@@ -1,4 +1,4 @@
-"""Salesforce, through the upsert of record collections by an external id."""
+"""Salesforce, through the upsert of records by an external id: in collections, or many at once as bulk jobs."""
 
 import re
 from typing import Any, ClassVar
@@ -7,13 +7,16 @@ import httpx
 import polars as pl
 from pydantic import Field, PrivateAttr, SecretStr
 
+from catchment.activate.batch import Operation, Payload
+from catchment.activate.bulk_job import ENDED, RESULTS, judge, read_verdicts, write_records
 from catchment.activate.caller import Caller, Unanswered, read_json, read_object
 from catchment.activate.definition import Sync
-from catchment.activate.destination import LEFT_OUT, SENT, Batch, Limits, Outcome, Target, WebDestination, missing
+from catchment.activate.destination import LEFT_OUT, SENT, Batch, Job, Limits, Outcome, Target, WebDestination, missing
 from catchment.errors import DefinitionError
 
 REQUIRED = {"Lead": ["LastName", "Company"], "Contact": ["LastName"], "Account": ["Name"]}
 LATER = {"UNABLE_TO_LOCK_ROW", "REQUEST_LIMIT_EXCEEDED", "SERVER_UNAVAILABLE", "ROW_LOCK_ERROR", "UNKNOWN_EXCEPTION"}
+BULK = Limits(rows=150_000, size_bytes=80_000_000)
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
@@ -30,6 +33,7 @@ class Salesforce(WebDestination):
 
     client_id: str = Field(description="Consumer key of a connected app with the client credentials flow.")
     client_secret: SecretStr = Field(description="Its consumer secret.")
+    bulk_from: int = Field(default=2_000, ge=1, description="A run with more rows goes as jobs of the Bulk API 2.0.")
     version: str = Field(default="v62.0", pattern=r"^v\d+\.0$", description="Version of the REST API.")
     _session: dict[str, str] = PrivateAttr(default_factory=dict)
 
@@ -58,21 +62,38 @@ class Salesforce(WebDestination):
         shaped = rows.with_columns(missing(all_of=needed).alias(LEFT_OUT))
         return shaped if target.member_field is None else shaped.with_columns(pl.lit(True).alias(target.member_field))
 
-    def send(self, batch: Batch, caller: Caller) -> list[Outcome]:
-        """Upsert records; Salesforce answers for each, in order."""
+    def limits(self, sync: Sync, operation: Operation, count: int) -> Limits:
+        """Give collections for few rows, and jobs of under 100 MB for many."""
+        return BULK if count > self.bulk_from else self.batch_limits
+
+    def send(self, batch: Batch, caller: Caller) -> list[Outcome] | Job:
+        """Upsert records; Salesforce answers for each, in order, or once the job is done."""
         target = self.target(batch.sync, _SalesforceTarget)
         id_field = next(iter(batch.sync.identifiers))
-        kind = {"attributes": {"type": target.object}}
+        records = batch.rows
         if batch.operation == "remove":
-            records = [{**kind, id_field: row[id_field], str(target.member_field): False} for row in batch.rows]
-        else:
-            records = [{**kind, **row} for row in batch.rows]
-        path = f"services/data/{self.version}/composite/sobjects/{target.object}/{id_field}"
-        response = self._patch(path, {"allOrNone": False, "records": records}, caller)
-        body = read_json(response)
-        if response.status_code != 200:
-            raise self._failure(response, body, f"{batch.sync.file}: {target.object} by {id_field}")
-        return [_outcome(result) for result in body]
+            records = [{id_field: row[id_field], str(target.member_field): False} for row in batch.rows]
+        if batch.total > self.bulk_from:
+            return self._submit(batch, records, caller)
+        records = [{"attributes": {"type": target.object}, **record} for record in records]
+        path = f"composite/sobjects/{target.object}/{id_field}"
+        body = self._ask_for("PATCH", path, batch.sync, caller, json={"allOrNone": False, "records": records})
+        return [_outcome(result) for result in read_json(body)]
+
+    def poll(self, job: Job, batch: Batch, caller: Caller) -> list[Outcome] | None:
+        """Ask what became of a job; its three result files say it of each record."""
+        path = f"jobs/ingest/{job.id}"
+        told = read_object(self._ask_for("GET", path, batch.sync, caller))
+        if told.get("state") not in ENDED:
+            return None
+        if str(told.get("errorMessage") or "").startswith("InvalidBatch"):
+            raise DefinitionError(
+                f"{batch.sync.file}: Salesforce: {told['errorMessage']}", hint="Mend the field names."
+            )
+        id_field = next(iter(batch.sync.identifiers))
+        texts = {name: self._ask_for("GET", f"{path}/{name}", batch.sync, caller).text for name in RESULTS}
+        files = {name: read_verdicts(text, id_field) for name, text in texts.items()}
+        return [judge(str(row[id_field]), told, files, LATER) for row in batch.rows]
 
     def ask(self, caller: Caller) -> None:
         """Ask for a session."""
@@ -92,18 +113,38 @@ class Salesforce(WebDestination):
             raise self.refused_key("client_secret", f"{body.get('error')}: {body.get('error_description')}")
         self._session.update(token=body["access_token"], url=body["instance_url"].rstrip("/"))
 
-    def _patch(self, path: str, body: Any, caller: Caller) -> httpx.Response:
+    def _submit(self, batch: Batch, records: list[Payload], caller: Caller) -> Job:
+        """Open a job, load it and close it; one that is not closed does nothing."""
+        about = {
+            "object": self.target(batch.sync, _SalesforceTarget).object,
+            "externalIdFieldName": next(iter(batch.sync.identifiers)),
+            "operation": "upsert",
+            "contentType": "CSV",
+            "lineEnding": "LF",
+        }
+        job_id = str(read_object(self._ask_for("POST", "jobs/ingest", batch.sync, caller, json=about))["id"])
+        path = f"jobs/ingest/{job_id}"
+        kind = {"Content-Type": "text/csv; charset=UTF-8"}
+        self._ask_for("PUT", f"{path}/batches", batch.sync, caller, content=write_records(records), headers=kind)
+        self._ask_for("PATCH", path, batch.sync, caller, json={"state": "UploadComplete"})
+        return Job(job_id)
+
+    def _ask_for(self, method: str, path: str, sync: Sync, caller: Caller, **parts: Any) -> httpx.Response:
         """Call with the session at hand; one that has run out is renewed, once."""
-        for is_last in (False, True):
+        own = parts.pop("headers", {})
+        for _ in range(2):
             if not self._session:
                 self._sign_in(caller)
-            headers = {"Authorization": f"Bearer {self._session['token']}"}
-            response = caller.request("PATCH", f"{self._session['url']}/{path}", json=body, headers=headers)
-            if response.status_code != 401:
+            headers = {"Authorization": f"Bearer {self._session['token']}", **own}
+            url = f"{self._session['url']}/services/data/{self.version}/{path}"
+            response = caller.request(method, url, headers=headers, **parts)
+            if response.is_success:
                 return response
+            if response.status_code != 401:
+                target = self.target(sync, _SalesforceTarget)
+                place = f"{sync.file}: {target.object} by {next(iter(sync.identifiers))}"
+                raise self._failure(response, read_json(response), place)
             self._session.clear()
-            if is_last:
-                break
         raise self.refused_key("client_id", "it gives sessions that the API does not take")
 
     def _failure(self, response: httpx.Response, body: Any, place: str) -> Exception:

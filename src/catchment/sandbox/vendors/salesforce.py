@@ -15,6 +15,7 @@ from fastapi import APIRouter, Request, Response
 
 from catchment.sandbox.answer import answer
 from catchment.sandbox.faults import Failure
+from catchment.sandbox.salesforce_jobs import Jobs
 from catchment.sandbox.store import Store
 
 CLIENT_ID, CLIENT_SECRET = "sandbox-salesforce-client", "sandbox-salesforce-secret"
@@ -90,6 +91,14 @@ def routes(store: Store) -> APIRouter:
         used = f"api-usage={store.requests('salesforce')}/{REQUESTS_PER_DAY}"
         status, body = _upsert(store, kind, id_field, await request.body())
         return answer(status, body, {"Sforce-Limit-Info": used})
+
+    @router.api_route("/services/data/{version}/jobs/ingest{rest:path}", methods=["GET", "POST", "PUT", "PATCH"])
+    async def ingest(version: str, rest: str, request: Request) -> Response:
+        held = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if store.get("salesforce", "tokens", held) is None:
+            return answer(401, fail(401, 0).body)
+        jobs = Jobs(store, set(FIELDS), lambda *parts: _upsert(store, *parts)[1])
+        return jobs.answer(request.method, rest.strip("/").split("/"), await request.body())
 
     return router
 
