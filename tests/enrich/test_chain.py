@@ -118,3 +118,10 @@ def test_an_order_in_which_nobody_has_filled_what_is_read_is_refused(pipeline: O
     with pytest.raises(SettingsError, match="campaign reads page_urlquery") as refusal:
         pipeline(enrichments=[{"type": "campaign"}, {"type": "page_url"}])
     assert refusal.value.hint == "Put '- type: page_url' before '- type: campaign'."
+
+
+def test_an_order_in_which_something_is_read_that_was_blotted_out_is_refused(pipeline: Open) -> None:
+    with pytest.raises(SettingsError, match="bot reads user_ipaddress") as refusal:
+        pipeline(enrichments=[{"type": "ip_anonymize"}, {"type": "bot"}])
+    assert refusal.value.hint == "Put '- type: bot' before '- type: ip_anonymize'."
+    pipeline(enrichments=[{"type": "ip_anonymize"}, {"type": "ip_anonymize"}, {"type": "user_agent"}])

@@ -12,19 +12,17 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from catchment.enrich.enrichment import DROP, FLAG, HEADERS, PARAMETERS, SOURCE, Columns, Enrichment, Step, column
+from catchment.enrich.enrichment import DROP, FLAG, HEADERS, PARAMETERS, SOURCE, Enrichment, Step, column
 from catchment.enrich.flag import FAILURE_COLUMN, Flag, build_failures
 from catchment.enrich.parameters import RULES
+from catchment.enrich.result import ROW, Results, set_values
 from catchment.errors import SettingsError, TransientError
 from catchment.event import ATOMIC
 from catchment.plugin import list_plugins
-from catchment.schema.arrow import ENTITY
 from catchment.schema.validate import Fault
 
 SCHEMA_VIOLATIONS = "schema_violations"
 ENRICHMENT_FAILURES = "enrichment_failures"
-ROW = "_row"
-"""Position of an event in its batch, while it is enriched."""
 
 _MESSAGE_LENGTH = 500
 _TYPES = {known.name: known.type for known in ATOMIC}
@@ -52,8 +50,9 @@ class Link(NamedTuple):
 class Chain:
     """Enrichments in their order."""
 
-    def __init__(self, links: Sequence[Link], *, strict: bool) -> None:
+    def __init__(self, links: Sequence[Link], results: Results, *, strict: bool) -> None:
         self._links = links
+        self._results = results
         self._strict = strict
 
     @property
@@ -66,7 +65,7 @@ class Chain:
         flags: Flags = {}
         for link in self._links:
             events = _fail_flagged(events, faults, flags) if self._strict else events
-            events = _run(link, events, faults, flags)
+            events = self._run(link, events, faults, flags)
             events = _take_flags(link, events, flags)
             events = _take_drops(link, events, faults)
         if self._strict:
@@ -75,7 +74,31 @@ class Chain:
         if not flags:
             return events
         failures = build_failures(column(events, ROW).to_pylist(), flags, now)
-        return events if failures.null_count == len(failures) else _set(events, FAILURE_COLUMN, failures)
+        return events if failures.null_count == len(failures) else set_values(events, FAILURE_COLUMN, failures)
+
+    def _run(self, link: Link, events: pa.Table, faults: Faults, flags: Flags) -> pa.Table:
+        """Run one enrichment over all events; where it raises, over each half, so that only those which raise miss it.
+
+        An enrichment may be anybody's code, so whatever it raises is told with the event.
+        """
+        if events.num_rows == 0:
+            return events
+        try:
+            return self._results.accept(events, link.step(events))
+        except TransientError:
+            raise
+        except Exception as error:
+            if events.num_rows == 1:
+                message = f"The enrichment {link.name} raised {type(error).__name__}: {error}"[:_MESSAGE_LENGTH]
+                fault, row = Fault("enrichment", message, path=link.name), events[ROW][0].as_py()
+                if link.protects:
+                    faults[row] = (ENRICHMENT_FAILURES, [fault])
+                    return events.slice(0, 0)
+                flags.setdefault(row, []).append(_flag(link, fault))
+                return events
+        middle = events.num_rows // 2
+        parts = [self._run(link, half, faults, flags) for half in (events.slice(0, middle), events.slice(middle))]
+        return pa.concat_tables(parts, promote_options="permissive").combine_chunks()
 
 
 def open_link(name: str, enrichment: Enrichment, folder: Path) -> Link:
@@ -84,9 +107,17 @@ def open_link(name: str, enrichment: Enrichment, folder: Path) -> Link:
 
 
 def check_order(enrichments: Iterable[tuple[str, Enrichment]], folder: Path) -> None:
-    """Refuse an order in which an enrichment reads an atomic column that nobody has filled yet."""
-    filled = set(_GIVEN)
+    """Refuse an order in which an enrichment reads an atomic column that nobody has filled yet, or one blotted out."""
+    filled, blotted = set(_GIVEN), dict[str, str]()
     for position, (name, enrichment) in enumerate(enrichments):
+        late = next((read for read in enrichment.reads() if read in blotted and not enrichment.protects), None)
+        if late is not None:
+            raise SettingsError(
+                f"enrich.enrichments.{position}: {name} reads {late}, which {blotted[late]} has blotted out by then.",
+                hint=f"Put '- type: {name}' before '- type: {blotted[late]}'.",
+            )
+        if enrichment.protects:
+            blotted |= dict.fromkeys(enrichment.writes(), name)
         missing = sorted(read for read in enrichment.reads() if read in _TYPES and read not in filled)
         if missing:
             writer = _writer_of(missing[0], folder)
@@ -103,58 +134,6 @@ def _writer_of(name: str, folder: Path) -> str | None:
         if isinstance(plugin, type) and issubclass(plugin, Enrichment) and not required and name in plugin().writes():
             return type_name
     return None
-
-
-def _run(link: Link, events: pa.Table, faults: Faults, flags: Flags) -> pa.Table:
-    """Run one enrichment over all events; where it raises, over each half, so that only those which raise miss it.
-
-    An enrichment may be anybody's code, so whatever it raises is told with the event.
-    """
-    if events.num_rows == 0:
-        return events
-    try:
-        return _accept(events, link.step(events))
-    except TransientError:
-        raise
-    except Exception as error:
-        if events.num_rows == 1:
-            message = f"The enrichment {link.name} raised {type(error).__name__}: {error}"[:_MESSAGE_LENGTH]
-            fault, row = Fault("enrichment", message, path=link.name), events[ROW][0].as_py()
-            if link.protects:
-                faults[row] = (ENRICHMENT_FAILURES, [fault])
-                return events.slice(0, 0)
-            flags.setdefault(row, []).append(_flag(link, fault))
-            return events
-    middle = events.num_rows // 2
-    parts = [_run(link, half, faults, flags) for half in (events.slice(0, middle), events.slice(middle))]
-    return pa.concat_tables(parts, promote_options="default").combine_chunks()
-
-
-def _accept(events: pa.Table, result: Columns | pa.Table) -> pa.Table:
-    if isinstance(result, pa.Table):
-        if not result[ROW].equals(events[ROW]):
-            raise ValueError("it gave other rows than it was given")
-        return result
-    for name, values in result.items():
-        if len(values) != events.num_rows:
-            raise ValueError(f"it gave {len(values)} values of {name} for {events.num_rows} events")
-        events = _set(events, name, values.cast(_TYPES[name]) if name in _TYPES else values)
-    return events
-
-
-def _set(events: pa.Table, name: str, values: pa.Array) -> pa.Table:
-    if name not in events.column_names:
-        return events.append_column(name, values)
-    if name.startswith(f"{ENTITY}_"):
-        values = _join(column(events, name), values)
-    return events.set_column(events.column_names.index(name), name, values)
-
-
-def _join(sent: pa.Array, derived: pa.Array) -> pa.Array:
-    if sent.null_count == len(sent):
-        return derived
-    pairs = zip(sent.to_pylist(), derived.to_pylist(), strict=True)
-    return pa.array([[*(old or ()), *(new or ())] or None for old, new in pairs], sent.type)
 
 
 def _flag(link: Link, fault: Fault) -> Flag:

@@ -130,4 +130,6 @@ def _convert(value: Any, kind: str) -> Any:
         return None
     if kind == "timestamp" and isinstance(value, str):
         return datetime.fromisoformat(value)
+    if kind == "boolean" and value not in (True, False):
+        raise ValueError("true or false was expected of a boolean")
     return {"string": str, "integer": int, "number": float, "boolean": bool}.get(kind, lambda same: same)(value)

@@ -17,10 +17,11 @@ import pyarrow.compute as pc
 from catchment import __version__
 from catchment.enrich import EnrichSettings
 from catchment.enrich.adapter import ADAPTER, Adapter, Part, Unreadable
-from catchment.enrich.chain import ROW, SCHEMA_VIOLATIONS, Chain, Faults, check_order, open_link
+from catchment.enrich.chain import SCHEMA_VIOLATIONS, Chain, Faults, check_order, open_link
 from catchment.enrich.enrichment import HEADERS, PARAMETERS, SOURCE, Columns, Enrichment, column
 from catchment.enrich.failure import IS_READ, PLACE, SENT, Failures, stable_id
 from catchment.enrich.parameters import EVENTS, convert_parameters
+from catchment.enrich.result import ROW, Results
 from catchment.enrich.self_describing import SelfDescribing
 from catchment.event import ATOMIC, STRING, TIMESTAMP
 from catchment.plugin import build_plugin, find_plugin, list_plugins
@@ -68,7 +69,7 @@ class Pipeline:
         Raises TransientError where something outside did not answer: the batch waits, for good events must not fail.
         """
         done = [self._enrich(part, now) for part in _slices(payloads)]
-        events = pa.concat_tables([part.events for part in done], promote_options="default")
+        events = pa.concat_tables([part.events for part in done], promote_options="permissive")
         names = [name for name in events.column_names if name != OFFSET]
         failed = pa.concat_tables([part.failed for part in done])
         return Enriched(events.select([*names, OFFSET]), failed, events.num_rows + failed.num_rows)
@@ -193,7 +194,7 @@ def open_pipeline(settings: EnrichSettings, resolver: Resolver, folder: Path) ->
     enrichments = build_enrichments(settings, folder)
     check_order(enrichments, folder)
     links = [open_link(name, enrichment, folder) for name, enrichment in enrichments]
-    return Pipeline(adapters, Chain(links, strict=settings.strict), resolver)
+    return Pipeline(adapters, Chain(links, Results(resolver), strict=settings.strict), resolver)
 
 
 def _open_adapters(settings: EnrichSettings, folder: Path) -> list[Adapter]:

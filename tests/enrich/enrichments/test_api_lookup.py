@@ -24,6 +24,10 @@ class Directory(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b'{"data": {"tier": "gold", "score": 7}}' if status == 200 else b"")
 
+    def do_PUT(self) -> None:
+        self.asked.append(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        self.do_GET()
+
     def log_message(self, *_: Any) -> None:
         """Say nothing."""
 
@@ -46,6 +50,12 @@ def block() -> Iterator[dict[str, Any]]:
 def test_the_answer_is_an_entity(enrich_one: EnrichOne, block: dict[str, Any]) -> None:
     assert enrich_one(block, uid="a/b")[ENTITY] == [{"tier": "gold", "score": 7.0}]
     assert Directory.asked == ["/people/a%2Fb Bearer t"]
+
+
+def test_inputs_are_sent_as_a_body_with_a_name_and_a_password(enrich_one: EnrichOne, block: dict[str, Any]) -> None:
+    block |= {"method": "PUT", "headers": {}, "username": "ada", "password": "secret"}
+    assert enrich_one(block, uid="a")[ENTITY] == [{"tier": "gold", "score": 7.0}]
+    assert Directory.asked == ['{"user":"a"}', "/people/a Basic YWRhOnNlY3JldA=="]
 
 
 def test_nobody_found_is_no_failure(enrich_one: EnrichOne, block: dict[str, Any]) -> None:

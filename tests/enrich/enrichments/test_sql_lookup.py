@@ -39,6 +39,14 @@ def test_a_database_that_does_not_answer_flags_the_event_or_makes_the_batch_wait
         enrich_one({**BLOCK, "on_error": "wait"}, uid="ada")
 
 
+@pytest.mark.usefixtures("database")
+def test_a_query_that_the_database_refuses_flags_the_event(enrich_one: EnrichOne) -> None:
+    (failure,) = enrich_one({**BLOCK, "query": "select plan from customers where id = :user and :other"}, uid="ada")[
+        "contexts_com_snowplowanalytics_snowplow_failure_1"
+    ]
+    assert "The database refused the query" in failure["errors"][0]
+
+
 def test_a_url_or_an_entity_that_is_none_is_told(enrich_one: EnrichOne) -> None:
     for wrong in ({"url": "crm"}, {"entity": "customer"}):
         with pytest.raises(SettingsError):

@@ -20,8 +20,12 @@ class ApiLookup(Lookup):
     """Ask a service over HTTP about each event, and keep the JSON it answers with as an entity; 404 is no answer."""
 
     url: str = Field(description="With the inputs in braces: https://api.example/people/{user_id}.")
-    method: Literal["GET", "POST"] = Field(default="GET", description="POST sends the inputs as a JSON object too.")
+    method: Literal["GET", "POST", "PUT"] = Field(
+        default="GET", description="POST and PUT send the inputs as a JSON object too."
+    )
     headers: dict[str, SecretStr] = Field(default={}, description="Such as Authorization: ${TOKEN}.")
+    username: str | None = Field(default=None, description="For basic authentication, with the password.")
+    password: SecretStr = Field(default=SecretStr(""), description="From the environment, as ${PASSWORD}.")
     timeout_s: float = Field(default=2.0, description="How long an answer is waited for.")
     path: str = Field(default="", description="Where in the answer the object, or list of objects, is: 'data.person'.")
 
@@ -34,13 +38,14 @@ class ApiLookup(Lookup):
                 hint="Add it to 'inputs' with the column it is read from.",
             )
         headers = {name: value.get_secret_value() for name, value in self.headers.items()}
-        client = httpx.Client(headers=headers, timeout=self.timeout_s)
+        key = None if self.username is None else httpx.BasicAuth(self.username, self.password.get_secret_value())
+        client = httpx.Client(headers=headers, timeout=self.timeout_s, auth=key)
         return lambda question: _ask(self, client, question)
 
 
 def _ask(lookup: ApiLookup, client: httpx.Client, question: Mapping[str, Any]) -> Answer:
     url = lookup.url.format(**{name: quote(str(value), safe="") for name, value in question.items()})
-    body = dict(question) if lookup.method == "POST" else None
+    body = None if lookup.method == "GET" else dict(question)
     try:
         answer = client.request(lookup.method, url, json=body)
     except httpx.TransportError as error:

@@ -14,27 +14,32 @@ from pydantic import Field, SecretStr, StringConstraints
 
 from catchment.enrich.enrichment import HEADERS, Enrichment, Step, column
 from catchment.event import STRING
+from catchment.schema.arrow import snake_case
 
 Scalar = Literal[
     "user_id", "user_ipaddress", "user_fingerprint", "domain_userid", "network_userid", "ip_organization", "ip_domain",
     "tr_orderid", "ti_orderid", "mkt_term", "mkt_content", "se_category", "se_action", "se_label", "se_property",
     "mkt_clickid", "refr_domain_userid", "domain_sessionid",
 ]  # fmt: skip
-JsonPath = Annotated[str, StringConstraints(pattern=r"^\$(\.\w+|\[\*\])+$")]
+_STEP = r"\.([\w-]+)|\['([^']+)'\]|\[(\*|\d+)\]"
+JsonPath = Annotated[str, StringConstraints(pattern=rf"^\$({_STEP})+$")]
+Place = Annotated[str, StringConstraints(pattern=r"^(contexts|unstruct_event)_\w+_\d+$")]
 Hash = Callable[[str], str]
 
 
 class Pseudonymize(Enrichment):
     """Replace what names a person by a hash of it and a salt, the same each time; null stays null.
 
-    A value whose column cannot hold a text, such as a number, is taken out.
+    A value whose column cannot hold a text, such as a number, is taken out. A list that a path goes through without
+    saying which of its items it means is replaced in all of them.
     """
 
     protects: ClassVar[bool] = True
     columns: list[Scalar] = Field(default=[], description="Columns whose text is replaced.")
-    paths: dict[str, list[JsonPath]] = Field(
+    paths: dict[Place, list[JsonPath]] = Field(
         default={},
-        description="Column of an entity or self-describing event, and the places in it: '$.email', '$.lines[*].sku'.",
+        description="Column of an entity or self-describing event, and the places in it, by the names of the column or "
+        "those that were sent: '$.email', '$.lines[*].sku'.",
     )
     algorithm: Literal["MD5", "SHA1", "SHA256", "SHA384", "SHA512"] = "SHA256"
     salt: SecretStr = Field(min_length=1, description="Appended before hashing; from the environment, as ${SALT}.")
@@ -68,7 +73,7 @@ def _enrich(settings: Pseudonymize, mapping: Path | None, events: pa.Table) -> p
         hashed = pa.array([pseudonym(value) if value and is_ours else value for value, is_ours in values], STRING)
         events = events.set_column(events.column_names.index(name), name, hashed)
     for base, paths in settings.paths.items():
-        steps = [re.findall(r"\w+|\*", path) for path in paths]
+        steps = [["".join(groups) for groups in re.findall(_STEP, path)] for path in paths]
         for place in _columns_of(base, events):
             rows = zip(column(events, place).to_pylist(), chosen, strict=True)
             type_ = events.schema.field(place).type
@@ -91,23 +96,32 @@ def _anonymous(events: pa.Table) -> list[bool]:
 
 def _replace_all(row: Any, type_: pa.DataType, paths: list[list[str]], pseudonym: Hash) -> Any:
     for path in paths:
-        row = _replace(row, type_, path if not pa.types.is_list(type_) else ["*", *path], pseudonym)
+        row = _replace(row, type_, path, pseudonym)
     return row
 
 
 def _replace(value: Any, type_: pa.DataType, path: list[str], pseudonym: Hash) -> Any:
     if value is None:
         return None
+    if pa.types.is_list(type_):
+        return _replace_items(value, path, lambda item, rest: _replace(item, type_.value_type, rest, pseudonym))
     if not path:
         return pseudonym(str(value)) if pa.types.is_string(type_) else None
-    if pa.types.is_list(type_):
-        return [_replace(item, type_.value_type, path[1:], pseudonym) for item in value] if path[0] == "*" else value
-    if pa.types.is_struct(type_) and type_.get_field_index(path[0]) >= 0:
-        field = type_.field(path[0])
-        return {**value, path[0]: _replace(value[path[0]], field.type, path[1:], pseudonym)}
+    if pa.types.is_struct(type_):
+        name = next((name for name in (path[0], snake_case(path[0])) if type_.get_field_index(name) >= 0), None)
+        if name is None:
+            return value
+        return {**value, name: _replace(value[name], type_.field(name).type, path[1:], pseudonym)}
     if pa.types.is_string(type_) and value[:1] in ("{", "["):
         return orjson.dumps(_replace_json(orjson.loads(value), path, pseudonym)).decode()
     return value
+
+
+def _replace_items(items: list[Any], path: list[str], replace: Callable[[Any, list[str]], Any]) -> list[Any]:
+    """Replace what a path means in a list: one item or all of them, by number or star or by naming neither."""
+    if not path or not (path[0] == "*" or path[0].isdigit()):
+        return [replace(item, path) for item in items]
+    return [replace(item, path[1:]) if path[0] in ("*", str(place)) else item for place, item in enumerate(items)]
 
 
 def _replace_json(value: Any, path: list[str], pseudonym: Hash) -> Any:
@@ -115,8 +129,8 @@ def _replace_json(value: Any, path: list[str], pseudonym: Hash) -> Any:
         return None
     if not path:
         return pseudonym(value if isinstance(value, str) else orjson.dumps(value).decode())
-    if isinstance(value, list) and path[0] == "*":
-        return [_replace_json(item, path[1:], pseudonym) for item in value]
+    if isinstance(value, list):
+        return _replace_items(value, path, lambda item, rest: _replace_json(item, rest, pseudonym))
     if isinstance(value, dict) and path[0] in value:
         return {**value, path[0]: _replace_json(value[path[0]], path[1:], pseudonym)}
     return value

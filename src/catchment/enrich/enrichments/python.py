@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 from pydantic import Field
 
-from catchment.enrich.enrichment import DROP, Columns, Enrichment, Step
+from catchment.enrich.enrichment import DROP, Columns, Enrichment, Step, column
 from catchment.enrich.function import load_function
 from catchment.event import ATOMIC, STRING
 
@@ -19,7 +19,8 @@ _TYPES = {known.name: known.type for known in ATOMIC}
 class Python(Enrichment):
     """Run a function of yours over each batch: it takes a table, and gives columns to set or entities to add.
 
-    `_drop`, true or false for each event, takes events out; they are counted and kept among the failed events.
+    `_drop`, true or false for each event, takes events out; they are counted and kept among the failed events. An
+    entity has the type of its schema in `schemas/`; one without a schema has the type in which it was given first.
     """
 
     function: str = Field(
@@ -34,12 +35,17 @@ class Python(Enrichment):
 
 def _read(result: Any) -> Columns | pa.Table:
     if isinstance(result, pa.Table):
-        return result
+        if DROP not in result.column_names:
+            return result
+        return result.set_column(result.column_names.index(DROP), DROP, _kinds(column(result, DROP)))
     columns = {
         name: values if isinstance(values, pa.Array) else pa.array(values, _TYPES.get(name))
         for name, values in dict(result).items()
     }
     if DROP in columns:
-        drops = columns[DROP].cast(pa.bool_()).to_pylist()
-        columns[DROP] = pa.array([DROPPED if drop else None for drop in drops], STRING)
+        columns[DROP] = _kinds(columns[DROP])
     return columns
+
+
+def _kinds(drops: pa.Array) -> pa.Array:
+    return pa.array([DROPPED if drop else None for drop in drops.cast(pa.bool_()).to_pylist()], STRING)

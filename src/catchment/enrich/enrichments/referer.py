@@ -1,38 +1,58 @@
 """Say what kind of site the visitor came from."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
+import httpx
 import pyarrow as pa
 import pyarrow.compute as pc
 import yaml
-from pydantic import Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, TypeAdapter
 
 from catchment.enrich.enrichment import Columns, Enrichment, Step, column, fields, map_distinct
-from catchment.errors import SettingsError
+from catchment.errors import SettingsError, TransientError
 from catchment.event import STRING
 
 _TYPE = pa.struct([("refr_medium", STRING), ("refr_source", STRING), ("refr_term", STRING)])
 _KNOWN = Path(__file__).parent.parent / "referers.yml"
 _READ = ("refr_urlscheme", "refr_urlhost", "refr_urlpath", "refr_urlquery", "page_urlhost")
 _SCHEMES = frozenset({"http", "https", "android-app"})
+_TIMEOUT_S = 10.0
 
 Site = tuple[str, str, tuple[str, ...]]
 
 
+class Listed(BaseModel):
+    """A site: its hosts, with or without a path, and where its URLs hold the words that were searched for."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
+
+    hosts: list[str] = Field(validation_alias=AliasChoices("hosts", "domains"))
+    terms: list[str] | None = Field(default=None, validation_alias=AliasChoices("terms", "parameters"))
+
+
+Listing = dict[str, dict[str, list[str] | Listed]]
+"""By medium, then by name: the hosts of a site, or more about it."""
+_LISTING: TypeAdapter[Listing] = TypeAdapter(Listing, config=ConfigDict(coerce_numbers_to_str=True))
+
+
 class Referer(Enrichment):
-    """Say what kind of site the visitor came from: search, social, email, chatbot, internal or unknown."""
+    """Say what kind of site the visitor came from: search, social, email, chatbot, paid, internal or unknown."""
 
     internal_domains: list[str] = Field(default=[], description="Hosts that are yours, beside the page's own.")
-    referers: dict[str, dict[str, list[str]]] = Field(
-        default={}, description="Your own sites, before ours: medium, then source, then hosts with or without a path."
+    referers: Listing = Field(
+        default={},
+        description="Your own sites, before ours: medium, then source, then hosts with or without a path, or "
+        "'{hosts: [...], terms: [q]}' where the words searched for are to be read.",
     )
 
     path: str | None = Field(
-        default=None, description="A YAML file of more of your own, written as 'referers' is; relative to the project."
+        default=None,
+        description="A YAML or JSON file of more of your own, written as 'referers' is or as Snowplow's list is; "
+        "relative to the project, or a URL that is read once, at the start.",
     )
 
     def reads(self) -> tuple[str, ...]:
@@ -42,35 +62,51 @@ class Referer(Enrichment):
         return tuple(field.name for field in _TYPE)
 
     def open(self, project_folder: Path) -> Step:
-        sites = _index(yaml.safe_load(_KNOWN.read_text()))
-        return partial(
-            _enrich, sites | self._read_own(project_folder) | _own(self.referers), frozenset(self.internal_domains)
+        own = {} if self.path is None else _read_own(self.path, project_folder)
+        sites = _index(_LISTING.validate_python(yaml.safe_load(_KNOWN.read_text()))) | own | _index(self.referers)
+        return partial(_enrich, sites, frozenset(domain.lower() for domain in self.internal_domains))
+
+
+def _read_own(path: str, project_folder: Path) -> dict[str, Site]:
+    is_url = path.startswith(("http://", "https://"))
+    place = path if is_url else str(project_folder / path)
+    try:
+        text = _fetch(path) if is_url else Path(place).read_text()
+        return _index(_LISTING.validate_python(yaml.safe_load(text)))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise SettingsError(
+            f"The referer enrichment cannot read {place}: {type(error).__name__}.",
+            hint="Write medium, then source, then hosts: 'search: {Acme Search: [search.acme.example]}'.",
+        ) from error
+
+
+def _fetch(url: str) -> str:
+    try:
+        answer = httpx.get(url, timeout=_TIMEOUT_S, follow_redirects=True)
+    except httpx.HTTPError as error:
+        raise TransientError(f"The list of referers at {url} cannot be had: {type(error).__name__}.") from error
+    if answer.status_code >= 500:
+        raise TransientError(f"The list of referers at {url} cannot be had: the answer was {answer.status_code}.")
+    if not answer.is_success:
+        raise SettingsError(
+            f"The list of referers at {url} cannot be had: the answer was {answer.status_code}.",
+            hint="Mend the 'path' of the referer enrichment in enrich.enrichments.",
         )
-
-    def _read_own(self, project_folder: Path) -> dict[str, Site]:
-        if self.path is None:
-            return {}
-        path = project_folder / self.path
-        try:
-            return _own(yaml.safe_load(path.read_text()))
-        except (OSError, AttributeError, TypeError, yaml.YAMLError) as error:
-            raise SettingsError(
-                f"The referer enrichment cannot read {path}: {type(error).__name__}.",
-                hint="Write medium, then source, then hosts: 'search: {Acme Search: [search.acme.example]}'.",
-            ) from error
+    return answer.text
 
 
-def _own(referers: dict[str, dict[str, list[str]]]) -> dict[str, Site]:
-    return _index({medium: {name: {"hosts": hosts} for name, hosts in by.items()} for medium, by in referers.items()})
+def _index(listing: Mapping[str, Mapping[str, list[str] | Listed]]) -> dict[str, Site]:
+    sites: dict[str, Site] = {}
+    for medium, sources in listing.items():
+        for source, entry in sources.items():
+            listed = entry if isinstance(entry, Listed) else Listed(hosts=entry)
+            sites |= {_named(host): (medium, source, tuple(listed.terms or ())) for host in listed.hosts}
+    return sites
 
 
-def _index(known: dict[str, dict[str, dict[str, list[str]]]]) -> dict[str, Site]:
-    return {
-        host: (medium, source, tuple(entry.get("terms", ())))
-        for medium, sources in known.items()
-        for source, entry in sources.items()
-        for host in entry["hosts"]
-    }
+def _named(listed: str) -> str:
+    host, slash, path = listed.partition("/")
+    return f"{host.lower()}{slash}{path}"
 
 
 def _enrich(sites: dict[str, Site], internal: frozenset[str], events: pa.Table) -> Columns:

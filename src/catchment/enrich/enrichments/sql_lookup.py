@@ -38,3 +38,5 @@ def _ask(engine: sa.Engine, query: sa.TextClause, question: Mapping[str, Any], m
             return [dict(row) for row in connection.execute(query, dict(question)).mappings().fetchmany(max_rows)]
     except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
         raise TransientError(f"The database did not answer: {type(error).__name__}.") from error
+    except sa.exc.SQLAlchemyError as error:
+        raise ValueError(f"The database refused the query: {type(error).__name__}.") from error
