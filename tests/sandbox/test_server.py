@@ -88,8 +88,8 @@ def test_a_slow_answer_is_still_an_answer(sandbox: httpx.Client) -> None:
 
 
 def test_what_the_sandbox_does_not_have_is_not_found(sandbox: httpx.Client) -> None:
-    assert sandbox.get("/sandbox/mailchimp").status_code == 404
-    assert sandbox.post("/sandbox/faults", json={"vendor": "mailchimp", "status": 500}).status_code == 404
+    assert sandbox.get("/sandbox/nowhere").status_code == 404
+    assert sandbox.post("/sandbox/faults", json={"vendor": "nowhere", "status": 500}).status_code == 404
     assert sandbox.post("/sandbox/faults", json={"vendor": "braze", "statu": 500}).status_code == 422
 
 
