@@ -1,10 +1,11 @@
-"""Braze: `POST /users/track` with attributes, up to 75 of each kind a request.
+"""Braze: `POST /users/track` with attributes or events, up to 75 a request, and `POST /users/delete` of up to 50.
 
 From Braze's REST reference: keys as bearer tokens, per-object errors by index in a 201, `null` removes an attribute,
 `{"add": [...]}` and `{"remove": [...]}` change an array, 3,000 requests in 3 seconds.
 """
 
 import re
+import secrets
 import time
 from collections import deque
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from catchment.sandbox.store import Store
 
 KEY = "sandbox-braze-key"
 OBJECTS_PER_REQUEST = 75
+DELETED_AT_ONCE = 50
 BYTES_PER_REQUEST = 4_000_000
 BYTES_PER_OBJECT = 100_000
 REQUESTS, WINDOW_S = 3_000, 3
@@ -44,6 +46,12 @@ def routes(store: Store, clock: Callable[[], float] = time.monotonic) -> APIRout
     """Give Braze's endpoints over the store."""
     router = APIRouter()
     recent: deque[float] = deque()
+
+    @router.post("/users/delete")
+    async def delete(request: Request) -> Response:
+        if request.headers.get("authorization") != f"Bearer {KEY}":
+            return answer(401, {"message": "Invalid API Key"})
+        return answer(*_delete(store, await request.body()))
 
     @router.post("/users/track")
     async def track(request: Request) -> Response:
@@ -81,9 +89,37 @@ def _track(store: Store, body: bytes) -> tuple[int, dict[str, Any]]:
     for name in given:
         if not isinstance(content[name], list) or len(content[name]) > OBJECTS_PER_REQUEST:
             return 400, {"message": f"'{name}' must be an array of at most {OBJECTS_PER_REQUEST} objects."}
-    if given != ["attributes"]:
-        return 400, {"message": "The sandbox takes attributes only."}
-    return 201, _update(store, content["attributes"])
+    if given not in (["attributes"], ["events"]):
+        return 400, {"message": "The sandbox takes attributes or events."}
+    return 201, _update(store, content["attributes"]) if given == ["attributes"] else _note(store, content["events"])
+
+
+def _note(store: Store, events: list[Any]) -> dict[str, Any]:
+    """Take events in, each as often as it comes: Braze knows no ids of events."""
+    errors: list[dict[str, Any]] = []
+    for index, event in enumerate(events):
+        fault = _fault(event) or next(
+            (f"'{name}' is required" for name in ("name", "time") if not event.get(name)), None
+        )
+        if fault is not None:
+            errors.append({"type": fault, "input_array": "events", "index": index})
+            continue
+        store.put("braze", "events", {secrets.token_hex(8): event})
+    body: dict[str, Any] = {"message": "success", "events_processed": len(events) - len(errors)}
+    return {**body, "errors": errors} if errors else body
+
+
+def _delete(store: Store, body: bytes) -> tuple[int, dict[str, Any]]:
+    try:
+        content = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return 400, {"message": "The body is not JSON."}
+    kinds = [name for name in ("external_ids", "email_addresses") if content.get(name)]
+    if len(kinds) != 1 or len(content[kinds[0]]) > DELETED_AT_ONCE:
+        return 400, {"message": f"Exactly one kind of identifier, at most {DELETED_AT_ONCE}, is required."}
+    named = [one if isinstance(one, str) else one["email"] for one in content[kinds[0]]]
+    store.remove("braze", "users", named)
+    return 201, {"deleted": len(named), "message": "success"}
 
 
 def _update(store: Store, objects: list[Any]) -> dict[str, Any]:
