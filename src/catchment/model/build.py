@@ -18,7 +18,7 @@ from catchment.observe import Progress, say_nothing
 SLICE_EVENTS = 1_000_000
 """A build of everything counts about so many events at a time, so its memory does not grow with history."""
 INDEXES = ("visit_days", "user_mapping")
-FACTS = ("base_events", "page_views", "conversions", "sessions", "user_traits")
+FACTS = ("base_events", "view_events", "page_views", "conversions", "sessions", "user_traits")
 NO_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
 
 
@@ -107,7 +107,7 @@ def write_docs(lake: Lake, engine: Engine, settings: ModelSettings, folder: Path
     """Have dbt describe every model in one page, ours and the project's own; give its path."""
     place = lay_out(lake, engine, settings, folder)
     place.follow(plan_build(lake, mark_of(settings, None), full_refresh=False))
-    place.call(["docs", "generate", "--static"], say_nothing)
+    place.call(["docs", "generate", "--static", "--write-json"], say_nothing)
     return place.folder / "target" / "static_index.html"
 
 

@@ -45,6 +45,13 @@
 
 {% macro is_counted() %}not {{ is_bot() }} and not {{ is_too_late() }}{% endmacro %}
 
+{# The order in which copies of an event came: of those the first is taken. #}
+{% macro first_word(prefix) -%}
+  {%- for name in ["collector_tstamp", "etl_tstamp", "derived_tstamp", "dvce_created_tstamp", "load_tstamp"] -%}
+  {{ prefix }}{{ name }} nulls last{{ ", " if not loop.last }}
+  {%- endfor -%}
+{%- endmacro %}
+
 {# A session id may be kept for ever (by a robot, or a copied cookie): what comes too long after its start is left out. #}
 {% macro is_within_session() -%}
   (domain_sessionid is null

@@ -1,9 +1,19 @@
 {{ config(materialized="table", tags=["always"]) }}
 {#- Grain: one event of a visit that is counted now, once, made by no robot. A tracker that sends an event twice is taken at
     its first word. A session has one cookie: the first that was seen in it; and it ends `max_session_days` after it
-    began, however long its id is kept. -#}
+    began, however long its id is kept. Only what is counted by stands here: what page views and sessions tell beside it
+    stands in view_events, for far fewer events. -#}
 with events as (
-  select *, {{ visit_id() }} as visit_id
+  select
+    {{ visit_id() }} as visit_id,
+    event_id, event_name, domain_sessionid, domain_userid, user_id,
+    collector_tstamp, etl_tstamp, derived_tstamp, dvce_created_tstamp, load_tstamp,
+    br_viewwidth, br_viewheight, doc_width, doc_height, pp_xoffset_max, pp_yoffset_max,
+    {{ told(var("places").page_view_id) }} as page_view_id
+    {%- for conversion in var("conversions") %},
+    coalesce({{ conversion.condition }}, false) as is_conversion_{{ loop.index }},
+    cast(coalesce({{ conversion.value }}, {{ conversion.default_value }}) as double) as conversion_value_{{ loop.index }}
+    {%- endfor %}
   from {{ events_of(ref("touched_days")) }} as events
   where {{ is_counted() }}
 ),
@@ -12,65 +22,54 @@ visits as (
   select distinct visit_id, session_week from {{ ref("touched_days") }}
 ),
 
+starts as (
+  select visit_id, min(collector_tstamp) as visit_start_tstamp
+  from events
+  group by visit_id
+),
+
 copies as (
   select
     events.*,
-    visits.session_week,
-    min(events.collector_tstamp) over (partition by events.visit_id) as visit_start_tstamp,
     row_number() over (
-      partition by events.visit_id, events.event_id
-      order by events.collector_tstamp nulls last, events.etl_tstamp nulls last, events.derived_tstamp nulls last,
-        events.dvce_created_tstamp nulls last, events.load_tstamp nulls last
+      partition by visit_id, event_id
+      order by {{ first_word("") }}
     ) as copy_number
   from events
-  inner join visits on visits.visit_id = events.visit_id
 ),
 
-told as (
-  select
-    visit_id, session_week,
-    event_id, event_name, app_id, platform, user_id, network_userid, domain_sessionid, domain_sessionidx,
-    first_value(domain_userid) over (
-      partition by visit_id
-      order by case when domain_userid is null then 1 else 0 end, derived_tstamp nulls last, dvce_created_tstamp nulls last,
-        event_id
-      rows between unbounded preceding and unbounded following
-    ) as domain_userid,
-    collector_tstamp, derived_tstamp, dvce_created_tstamp,
-    {{ fields(page_fields()) }},
-    page_referrer, {{ fields(referrer_fields()) }},
-    mkt_medium, mkt_source, mkt_term, mkt_content, mkt_campaign, mkt_clickid, mkt_network,
-    nullif(regexp_extract(page_urlquery, '(^|&)utm_source_platform=([^&]*)', 2), '') as mkt_source_platform,
-    lower(trim(coalesce(mkt_source, ''))) as source_name,
-    lower(trim(coalesce(mkt_medium, ''))) as medium,
-    lower(trim(coalesce(mkt_campaign, ''))) as campaign,
-    {{ fields(geo_fields()) }},
-    user_ipaddress, useragent, br_renderengine, br_lang, br_colordepth, os_timezone, dvce_type,
-    coalesce({{ told(var("places").useragent_family) }}, br_family) as useragent_family,
-    coalesce({{ told(var("places").entity_os_family) }}, os_family) as os_family,
-    cast(dvce_screenwidth as string) || 'x' || cast(dvce_screenheight as string)
-      as screen_resolution,
-    br_viewwidth, br_viewheight, doc_width, doc_height, pp_xoffset_max, pp_yoffset_max,
-    {{ told(var("places").page_view_id) }} as page_view_id
-    {%- for name in entity_fields() %},
-    {{ told(var("places")[name]) }} as {{ name }}
-    {%- endfor %}
-    {%- for conversion in var("conversions") %},
-    coalesce({{ conversion.condition }}, false) as is_conversion_{{ loop.index }},
-    cast(coalesce({{ conversion.value }}, {{ conversion.default_value }}) as double) as conversion_value_{{ loop.index }}
-    {%- endfor %}
+counted as (
+  select copies.*, visits.session_week
   from copies
-  where copy_number = 1 and {{ is_within_session() }}
+  inner join visits on visits.visit_id = copies.visit_id
+  inner join starts on starts.visit_id = copies.visit_id
+  where copies.copy_number = 1 and {{ is_within_session() }}
+),
+
+cookies as (
+  select
+    visit_id, domain_userid,
+    row_number() over (
+      partition by visit_id order by derived_tstamp nulls last, dvce_created_tstamp nulls last, event_id
+    ) as place
+  from counted
+  where domain_userid is not null
 )
 
 select
-  told.*,
-  {{ content_group() }} as content_group,
-  {{ device_category() }} as device_category,
-  {{ channel_group() }} as default_channel_group,
-  coalesce(mapping.person_id, told.domain_userid) as person_id,
-  coalesce(mapping.user_id, told.domain_userid) as stitched_user_id,
-  mapping.user_id as mapped_user_id
-from told
-left join {{ ref("user_mapping") }} as mapping on mapping.domain_userid = told.domain_userid
-left join {{ ref("source_categories") }} as categories on categories.source = told.source_name
+  counted.visit_id, counted.session_week,
+  counted.event_id, counted.event_name, counted.domain_sessionid, counted.user_id,
+  cookies.domain_userid,
+  coalesce(mapping.person_id, cookies.domain_userid) as person_id,
+  coalesce(mapping.user_id, cookies.domain_userid) as stitched_user_id,
+  mapping.user_id as mapped_user_id,
+  counted.collector_tstamp, counted.derived_tstamp, counted.dvce_created_tstamp,
+  counted.br_viewwidth, counted.br_viewheight, counted.doc_width, counted.doc_height,
+  counted.pp_xoffset_max, counted.pp_yoffset_max,
+  counted.page_view_id
+  {%- for conversion in var("conversions") %},
+  counted.is_conversion_{{ loop.index }}, counted.conversion_value_{{ loop.index }}
+  {%- endfor %}
+from counted
+left join cookies on cookies.visit_id = counted.visit_id and cookies.place = 1
+left join {{ ref("user_mapping") }} as mapping on mapping.domain_userid = cookies.domain_userid

@@ -9,9 +9,9 @@ with events as (
   select * from {{ ref("base_events") }} where domain_sessionid is not null and page_view_id is not null
 ),
 
-views as (
+copies as (
   select
-    *,
+    domain_sessionid, event_id, derived_tstamp, dvce_created_tstamp,
     row_number() over (
       partition by domain_sessionid, page_view_id
       order by derived_tstamp nulls last, dvce_created_tstamp nulls last, event_id
@@ -49,20 +49,20 @@ scrolls as (
 
 numbered as (
   select
-    views.*,
+    domain_sessionid, event_id,
     row_number() over (
       partition by domain_sessionid order by derived_tstamp nulls last, dvce_created_tstamp nulls last, event_id
     ) as page_view_in_session_index,
     count(*) over (partition by domain_sessionid) as page_views_in_session
-  from views
+  from copies
   where copy_number = 1
 )
 
 select
   views.page_view_id, views.event_id, views.app_id, views.platform, views.user_id, views.domain_userid,
   views.person_id, views.stitched_user_id, views.network_userid, views.domain_sessionid, views.domain_sessionidx,
-  cast(views.page_view_in_session_index as int) as page_view_in_session_index,
-  cast(views.page_views_in_session as int) as page_views_in_session,
+  cast(numbered.page_view_in_session_index as int) as page_view_in_session_index,
+  cast(numbered.page_views_in_session as int) as page_views_in_session,
   views.dvce_created_tstamp, views.collector_tstamp, views.derived_tstamp,
   views.derived_tstamp as start_tstamp,
   coalesce(pings.end_tstamp, views.derived_tstamp) as end_tstamp,
@@ -85,6 +85,8 @@ select
   views.br_lang, views.br_viewwidth, views.br_viewheight, views.br_colordepth,
   {{ fields(device_fields(), "views.") }},
   views.session_week
-from numbered as views
+from numbered
+inner join {{ ref("view_events") }} as views
+  on views.domain_sessionid = numbered.domain_sessionid and views.event_id = numbered.event_id
 left join pings on pings.page_view_id = views.page_view_id and pings.domain_sessionid = views.domain_sessionid
 left join scrolls on scrolls.page_view_id = views.page_view_id and scrolls.domain_sessionid = views.domain_sessionid

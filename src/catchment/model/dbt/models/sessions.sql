@@ -11,23 +11,24 @@ with events as (
 ),
 
 firsts as (
+  select * from {{ ref("view_events") }} where place = 1
+),
+
+viewed as (
   select
-    *,
+    domain_sessionid, event_id,
     row_number() over (
-      partition by domain_sessionid order by derived_tstamp nulls last, dvce_created_tstamp nulls last, event_id
-    ) as place
-  from events
-  where event_name in ('page_view', 'page_ping') and page_view_id is not null
+      partition by domain_sessionid order by derived_tstamp desc nulls last, dvce_created_tstamp desc nulls last, event_id
+    ) as place_from_end
+  from {{ ref("view_events") }}
+  where event_name = 'page_view'
 ),
 
 lasts as (
-  select
-    *,
-    row_number() over (
-      partition by domain_sessionid order by derived_tstamp desc nulls last, dvce_created_tstamp desc nulls last, event_id
-    ) as place
-  from events
-  where event_name = 'page_view' and page_view_id is not null
+  select views.*
+  from {{ ref("view_events") }} as views
+  inner join viewed on viewed.domain_sessionid = views.domain_sessionid and viewed.event_id = views.event_id
+  where viewed.place_from_end = 1
 ),
 
 totals as (
@@ -135,11 +136,10 @@ select
 from firsts
 inner join measured on measured.domain_sessionid = firsts.domain_sessionid
 inner join counts on counts.domain_sessionid = firsts.domain_sessionid
-left join lasts on lasts.domain_sessionid = firsts.domain_sessionid and lasts.place = 1
+left join lasts on lasts.domain_sessionid = firsts.domain_sessionid
 left join {{ ref("countries") }} as countries on countries.country = lower(firsts.geo_country)
 left join {{ ref("countries") }} as last_countries
   on last_countries.country = lower({{ last_country.format("geo_country") }})
 left join {{ ref("languages") }} as languages on languages.language = lower(firsts.br_lang)
 left join {{ ref("languages") }} as last_languages
   on last_languages.language = lower(coalesce(lasts.br_lang, firsts.br_lang))
-where firsts.place = 1
