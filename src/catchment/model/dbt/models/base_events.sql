@@ -22,26 +22,26 @@ visits as (
   select distinct visit_id, session_week from {{ ref("touched_days") }}
 ),
 
+copies as (
+  select
+    events.*, visits.session_week,
+    row_number() over (
+      partition by events.visit_id, events.event_id
+      order by {{ first_word("events.") }}
+    ) as copy_number
+  from events
+  inner join visits on visits.visit_id = events.visit_id
+),
+
 starts as (
   select visit_id, min(collector_tstamp) as visit_start_tstamp
-  from events
+  from copies
   group by visit_id
 ),
 
-copies as (
-  select
-    events.*,
-    row_number() over (
-      partition by visit_id, event_id
-      order by {{ first_word("") }}
-    ) as copy_number
-  from events
-),
-
 counted as (
-  select copies.*, visits.session_week
+  select copies.*
   from copies
-  inner join visits on visits.visit_id = copies.visit_id
   inner join starts on starts.visit_id = copies.visit_id
   where copies.copy_number = 1 and {{ is_within_session() }}
 ),
