@@ -19,11 +19,11 @@ from catchment.lake import LakeSettings, UpkeepSettings
 from catchment.lake.engine import open_engine
 from catchment.lake.lake import Lake
 from catchment.lake.upkeep import tend
+from catchment.project.current import UPKEEP_COMMITS
 from catchment.tables import EVENTS, OFFSET
 
 COMMITS = 600
 ROWS = 100
-UPKEEP_EVERY = 200
 START = datetime(2026, 3, 1, tzinfo=UTC)
 QUERIES = {
     "count by event": "select event_name, count(*) as n from events group by event_name",
@@ -57,7 +57,7 @@ def stream(lake: Lake, slices: list[pa.Table]) -> list[float]:
         began = time.process_time()
         lake.append("events", rows, app_id="log", offset=number)
         waits.append(time.process_time() - began)
-        if number % UPKEEP_EVERY == UPKEEP_EVERY - 1:
+        if number % UPKEEP_COMMITS == UPKEEP_COMMITS - 1:
             tend(lake, UpkeepSettings(), START)
     return waits
 

@@ -32,4 +32,9 @@ class EnrichSettings(BaseModel):
         "otherwise it is kept and flagged.",
     )
     batch_payloads: int = Field(default=4_000, description="Payloads taken from the log at once; bounds memory.")
+    processes: int = Field(
+        default=1,
+        ge=1,
+        description="Processes that enrich side by side; one commits. Memory grows with each by `batch_payloads`.",
+    )
     interval_s: float = Field(default=1.0, description="How often the loop looks for new payloads.")

@@ -72,8 +72,18 @@ class EventVerbs(Opened):
 
         return open_pipeline(self.settings.enrich, self.resolver, self.folder)
 
+    @cached_property
+    def workers(self) -> Any:
+        """The processes that enrich side by side where `enrich.processes` asks for more than one."""
+        from catchment.enrich.workers import Workers
+
+        return Workers(self.settings.enrich, self.settings.schemas, self.folder)
+
     def drain(self) -> Drained:
-        """Empty the log slice by slice; who calls has the verb `enrich` to himself."""
+        """Enrich slice by slice what waits now; who calls has the verb `enrich` to himself.
+
+        What arrives meanwhile is left for the next call, so that a steady stream keeps nobody here for ever.
+        """
         with self.opened_log() as log:
             waiting = int(log.depth())
             if waiting:
@@ -84,8 +94,7 @@ class EventVerbs(Opened):
         from catchment.lake.batch import commit_batch
 
         total = Drained()
-        for part, payloads in self._slices(log):
-            done = self.pipeline.enrich(payloads, self.clock())
+        for part, payloads, done in self._enriched(log, waiting):
             commit_batch(self.lake, part.log_id, payloads, done.events, done.failed)
             part.remove_through(payloads[OFFSET][-1].as_py())
             total = Drained(
@@ -99,11 +108,20 @@ class EventVerbs(Opened):
         self.progress("payloads become events", total.payloads, total.payloads)
         return total
 
-    def _slices(self, log: Any) -> Iterator[tuple[Any, pa.Table]]:
+    def _enriched(self, log: Any, waiting: int) -> Iterator[tuple[Any, pa.Table, Any]]:
+        """Give each slice with what became of it, in the order of the log."""
+        if self.settings.enrich.processes > 1:
+            yield from self.workers.enrich(self._slices(log, waiting), self.clock)
+            return
+        for part, payloads in self._slices(log, waiting):
+            yield part, payloads, self.pipeline.enrich(payloads, self.clock())
+
+    def _slices(self, log: Any, waiting: int) -> Iterator[tuple[Any, pa.Table]]:
         """Give each part of the log slice by slice, from where the lake itself says that it is."""
         for part in log.parts():
-            after = self.lake.committed(BATCHES.name, part.log_id)
+            after, left = self.lake.committed(BATCHES.name, part.log_id), waiting
             part.remove_through(after)
-            while (payloads := part.read(after, self.settings.enrich.batch_payloads)).num_rows:
+            while left > 0 and (payloads := part.read(after, min(left, self.settings.enrich.batch_payloads))).num_rows:
                 yield part, payloads
                 after = payloads[OFFSET][-1].as_py()
+                left -= payloads.num_rows
