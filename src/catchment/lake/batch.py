@@ -67,7 +67,7 @@ def _stamp(events: pa.Table, now: datetime) -> pa.Table:
 def _count(lake: Lake, log_id: str, payloads: pa.Table, events: pa.Table, failed: pa.Table, *, now: datetime) -> Batch:
     """Count only what no earlier row of `batches` counts, so the sum over its rows is the whole log."""
     done = lake.committed(BATCHES.name, log_id)
-    fresh = events.filter(pc.greater(events[OFFSET], done))
+    fresh = events.select(["event_id"]).filter(pc.greater(events[OFFSET], done))
     offsets, bad = (table[OFFSET].filter(pc.greater(table[OFFSET], done)) for table in (payloads, failed))
     bounds = pc.min_max(offsets if len(offsets) else payloads[OFFSET]).as_py()
     return Batch(
