@@ -16,6 +16,11 @@ BODY = b'{"schema":"iglu:any","data":[{"e":"pv"}]}' * 40
 HEAD = b"POST /com.acme/v1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
 
 
+def zipped(content: bytes) -> bytes:
+    """Zip without the time of day, so that a test has the same name in every process."""
+    return gzip.compress(content, mtime=0)
+
+
 def marks(payload):
     return [line for line in payload["headers"] if line.startswith((OVERSIZE_HEADER, PACKED_HEADER))]
 
@@ -59,12 +64,12 @@ def raw_deflate(content: bytes) -> bytes:
 
 
 PACKERS = {
-    "gzip": gzip.compress,
-    "x-gzip": gzip.compress,
-    "GZIP": gzip.compress,
+    "gzip": zipped,
+    "x-gzip": zipped,
+    "GZIP": zipped,
     "deflate": zlib.compress,
     "deflate raw": raw_deflate,
-    "gzip, deflate": lambda content: zlib.compress(gzip.compress(content)),
+    "gzip, deflate": lambda content: zlib.compress(zipped(content)),
     "identity": bytes,
 }
 
@@ -81,7 +86,7 @@ def test_a_packed_body_is_kept_unpacked(site, encoding):
 
 
 def test_a_packed_body_smaller_than_its_packing_is_no_cut_one(site):
-    site.ask("POST", TP2, gzip.compress(b"a"), {"Content-Encoding": "gzip"})
+    site.ask("POST", TP2, zipped(b"a"), {"Content-Encoding": "gzip"})
 
     assert (site.last()["body"], marks(site.last())) == (b"a", [])
 
@@ -91,11 +96,11 @@ def test_a_packed_body_smaller_than_its_packing_is_no_cut_one(site):
     [
         ("gzip", b"not gzip"),
         ("deflate", b"\xff\xff"),
-        ("gzip", gzip.compress(BODY)[:-9]),
-        ("gzip", gzip.compress(b"x" * 10 * MAX_BODY_BYTES)),
-        ("gzip, gzip", gzip.compress(gzip.compress(b"x" * 100 * MAX_BODY_BYTES))),
+        ("gzip", zipped(BODY)[:-9]),
+        ("gzip", zipped(b"x" * 10 * MAX_BODY_BYTES)),
+        ("gzip, gzip", zipped(zipped(b"x" * 100 * MAX_BODY_BYTES))),
         ("br", b"whatever"),
-        ("gzip", gzip.compress(b"a") + b"rest"),
+        ("gzip", zipped(b"a") + b"rest"),
     ],
 )
 def test_a_body_that_does_not_unpack_is_kept_as_it_came_and_says_so(site, encoding, packed):
@@ -107,7 +112,7 @@ def test_a_body_that_does_not_unpack_is_kept_as_it_came_and_says_so(site, encodi
 
 
 def test_a_bomb_is_never_held_unpacked():
-    bomb = gzip.compress(b"\0" * 50_000_000)
+    bomb = zipped(b"\0" * 50_000_000)
 
     with pytest.raises(StillPacked, match="larger than 1000 bytes"):
         unpack(bomb, "gzip", 1_000)
