@@ -1,6 +1,26 @@
-"""Options of the whole suite."""
+"""Options of the whole suite, and how it is parted between processes."""
+
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
+
+SHARED = {"tests/journey/test_console.py": "tests/journey/test_journey.py"}
+"""Files that stand on the same costly fixture go to one process."""
+
+
+class ByFile(LoadFileScheduling):
+    """Sends a file to one process whole, and files that share a fixture to the same."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return SHARED.get(file, file)
+
+
+@pytest.hookimpl
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
+    """Part by file, so that a module's fixtures are made once."""
+    return ByFile(config, log)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
