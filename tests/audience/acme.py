@@ -59,7 +59,9 @@ def fill(lake: Lake) -> Lake:
     ]
     lake.overwrite("people", table(people, PEOPLE))
     lake.overwrite("page_views", table(views, VIEWS))
-    lake.overwrite("propensity_scores", table(scores, PROPENSITY_SCORES.schema))
+    names = ("prediction", "person_id", "model_name", "model_version", "scored_at", "score", "decile", "label")
+    told = [dict(zip(names, row, strict=True)) for row in scores]
+    lake.overwrite("propensity_scores", pa.Table.from_pylist(told, PROPENSITY_SCORES.schema))
     return lake
 
 

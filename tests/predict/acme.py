@@ -11,7 +11,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from catchment.event import atomic_schema
 from catchment.lake.lake import Lake
 from catchment.plugin import build_plugin
 from catchment.predict import PredictSettings
@@ -19,6 +18,7 @@ from catchment.predict.definition import Prediction, parse_prediction
 from catchment.predict.score import ScoreReport, Since, score
 from catchment.predict.train import TrainReport, train
 from catchment.predict.workshop import Workshop
+from catchment.tables import EVENTS
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 DAYS = 60
@@ -26,11 +26,7 @@ NOW = START + timedelta(days=DAYS)
 HORIZON = 14
 TIME = pa.timestamp("us", "UTC")
 SETTINGS = PredictSettings(threads=1)
-EVENTS = (
-    pa.schema([*atomic_schema(), ("load_tstamp", TIME)])
-    if "load_tstamp" not in atomic_schema().names
-    else atomic_schema()
-)
+EVENTS_SCHEMA = pa.unify_schemas([EVENTS.schema, pa.schema([("load_tstamp", TIME)])])
 CONVERSIONS = pa.schema(
     [
         ("cv_id", pa.string()),
@@ -106,7 +102,8 @@ def site(count: int, *, seed: int = 1, signal: float = 1.0) -> Site:
 
 
 def fill(lake: Lake, made: Site) -> Lake:
-    lake.overwrite("events", pa.Table.from_pylist(made.events, schema=EVENTS))
+    events = [{**event, "collector_date": event["collector_tstamp"].date()} for event in made.events]
+    lake.overwrite("events", pa.Table.from_pylist(events, schema=EVENTS_SCHEMA))
     lake.overwrite("conversions", pa.Table.from_pylist(made.conversions, schema=CONVERSIONS))
     return lake
 

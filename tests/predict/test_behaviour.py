@@ -124,6 +124,7 @@ def test_no_event_that_happens_or_arrives_later_changes_a_feature(
     tmp_path_factory: pytest.TempPathFactory, later: Any
 ) -> None:
     made = site(31, seed=3)
+    made.events.append(event("last", 1, "x", at(60)))  # looks are counted back from the last that was seen
     before = features(looks(tmp_path_factory.mktemp("before"), made))
     last = max(moment for _, moment in before)
     more = [

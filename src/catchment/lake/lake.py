@@ -223,7 +223,7 @@ class Lake:
         made: dict[str, Any] = {"storage_options": self.storage_options}
         if delta is None and not self.exists(table):
             properties = properties_of(table, rows.schema, self.retention_hours)
-            made |= {"configuration": properties, "partition_by": partition_of(table) or None}
+            made |= {"configuration": properties, "partition_by": partition_of(table, rows.schema)}
         made.update(how)
         with undisturbed():
             write_deltalake(self.path(table) if delta is None else delta, rows, **made)
@@ -235,7 +235,7 @@ class Lake:
             self.path(table),
             pa.schema([schema.field(name) for name in names]),
             mode="ignore",
-            partition_by=partition_of(table) or None,
+            partition_by=partition_of(table, schema),
             configuration=properties_of(table, schema, self.retention_hours),
             storage_options=self.storage_options,
         )

@@ -20,9 +20,10 @@ CHECKPOINT_COMMITS = 50
 _VISITOR = ("domain_userid", "network_userid", "user_id", "user_ipaddress")
 
 
-def partition_of(table: str) -> list[str]:
-    """Name the columns that a table is partitioned by."""
-    return list(TABLES[table].partition) if table in TABLES else []
+def partition_of(table: str, schema: pa.Schema) -> list[str] | None:
+    """Name the columns that a table is partitioned by, of those that its rows have; None for none."""
+    declared = TABLES[table].partition if table in TABLES else ()
+    return [name for name in declared if name in schema.names] or None
 
 
 def properties_of(table: str, schema: pa.Schema, retention_hours: int) -> dict[str, str]:

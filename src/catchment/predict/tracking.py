@@ -248,6 +248,7 @@ def open_tracking(settings: PredictSettings, folder: Path) -> Iterator[Tracking]
     before = mlflow.get_tracking_uri() if mlflow.is_tracking_uri_set() else None
     uri, artifacts = locate_store(settings, folder)
     mlflow.set_tracking_uri(uri)
+    mlflow.set_registry_uri(uri)  # it outlives the block, so that of another project's store must not be left over
     try:
         yield Tracking(mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri), artifacts)
     finally:
