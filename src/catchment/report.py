@@ -74,7 +74,7 @@ def to_rows(report: Any) -> list[dict[str, Any]]:
         return report
     if isinstance(report, dict):
         return [{"what": name, "value": value} for name, value in report.items()]
-    if isinstance(report, list | tuple):
+    if isinstance(report, list | tuple) and not hasattr(report, "_asdict"):
         return [row for item in report for row in to_rows(item)]
     if hasattr(report, "models"):
         return to_rows(report.models)

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from catchment.enrich.tsv import find_homes, format_events
-from catchment.errors import DefinitionError, SettingsError
+from catchment.errors import DefinitionError, LakeError, SettingsError
 from catchment.event import COLUMNS, JSON_COLUMNS, TIMESTAMP
 from catchment.lake.replays import Choice
 from catchment.project import Project
@@ -390,3 +390,11 @@ def test_the_events_of_snowplows_web_package_come_in_and_go_out_alike(make_proje
     other = other_project(tmp_path, project)
     other.import_files("enriched", [str(tmp_path / "out.tsv")])
     assert comparable(other) == comparable(project)
+
+
+def test_an_export_from_a_lake_without_events_says_what_fills_it(tmp_path: Path) -> None:
+    project = Project.init(tmp_path / "acme")
+    for export in (project.export_enriched, project.export_failed):
+        with pytest.raises(LakeError, match=r"no table '(failed_)?events' yet") as raised:
+            export(str(tmp_path / "out"))
+        assert "catchment run" in raised.value.hint

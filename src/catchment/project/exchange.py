@@ -45,11 +45,15 @@ class ExchangeVerbs(Opened):
     def export_enriched(
         self, place: str, *, since: datetime | None = None, until: datetime | None = None, schemas: tuple[str, ...] = ()
     ) -> int:
-        """Write the events received in a window as Snowplow's enriched TSV; give their number."""
+        """Write the events received in a window as Snowplow's enriched TSV; give their number.
+
+        Raises LakeError where the lake has no events yet.
+        """
         from catchment.enrich.tsv import find_homes, format_events
         from catchment.lake.objects import written_file
 
         written = 0
+        self.lake.delta("events")
         with self.timed("export", place) as run, self.engine.attach(self.lake) as session:
             reader = session.query(*_window("select * from events", "collector_tstamp", since, until))
             homes = find_homes(reader.schema.names, self._schema_keys(schemas), self.resolver)
@@ -63,11 +67,15 @@ class ExchangeVerbs(Opened):
         return written
 
     def export_failed(self, place: str, *, since: datetime | None = None, until: datetime | None = None) -> int:
-        """Write the events that failed in a window as Snowplow's bad rows, a JSON a line; give their number."""
+        """Write the events that failed in a window as Snowplow's bad rows, a JSON a line; give their number.
+
+        Raises LakeError where nothing was ever enriched.
+        """
         from catchment.enrich.bad_row import to_bad_row
         from catchment.lake.objects import written_file
 
         written = 0
+        self.lake.delta("failed_events")
         with self.timed("export", place) as run, self.engine.attach(self.lake) as session:
             reader = session.query(*_window("select * from failed_events", "collector_tstamp", since, until))
             with written_file(place, self.settings.lake.storage_options) as file:

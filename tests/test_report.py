@@ -1,0 +1,35 @@
+"""Reports of every shape become rows of a table."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from catchment.report import to_rows
+
+
+class Named(NamedTuple):
+    """A report that is a named tuple."""
+
+    table: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A report that is a dataclass."""
+
+    table: str
+    rows: int
+
+
+def test_a_list_of_reports_is_a_row_each_whatever_they_are_made_of() -> None:
+    expected = [{"table": "events", "rows": 1}, {"table": "failed", "rows": 2}]
+    assert to_rows([Named("events", 1), Named("failed", 2)]) == expected
+    assert to_rows((Kept("events", 1), Kept("failed", 2))) == expected
+    assert to_rows(pa.Table.from_pylist(expected)) == expected
+    assert to_rows(expected) == expected
+
+
+def test_one_report_is_one_row() -> None:
+    assert to_rows(Named("events", 1)) == to_rows(Kept("events", 1)) == [{"table": "events", "rows": 1}]
