@@ -13,7 +13,7 @@ demo: setup console
 	cd demo && ../$(BIN)/catchment demo $(DEMO)
 
 test: setup $(if $(wildcard console/package.json),console) $(INSTALLED) $(VENV)/.chromium .broker/.installed
-	$(BIN)/python -m pytest -n 2 $(TEST)
+	$(BIN)/python -m pytest $(TEST)
 
 check: setup
 	$(BIN)/ruff format --check src tests benchmarks bin/reference bin/screenshot

@@ -145,6 +145,7 @@ def test_what_a_server_sends_arrives_field_by_field(
     assert by_name["screen"][f"{SPEC}screen_1"]["name"] == "Home"
 
 
+@pytest.mark.filterwarnings("default")  # dbt leaves its log open
 def test_whom_an_sdk_of_segment_identifies_is_a_person_of_the_models(project: Project) -> None:
     page = {"url": "https://acme.example/pricing?utm_source=news&utm_medium=email", "title": "Pricing"}
     agent = "Mozilla/5.0 (X11; Ubuntu; Linux x86_64; rv:91.0) Gecko/20100101 Firefox/91.0"

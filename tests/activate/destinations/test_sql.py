@@ -37,8 +37,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("postgres")
     user = "postgres" if os.geteuid() == 0 else None
     if user is not None:
-        for path in (folder, folder.parent, folder.parent.parent):
-            path.chmod(0o755)
+        for path in (folder, *folder.parents):
+            if path.name.startswith(("postgres", "popen-", "pytest-")):
+                path.chmod(0o755)
         shutil.chown(folder, user)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
