@@ -6,7 +6,6 @@ import os
 import resource
 import signal
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from catchment.collect import CollectSettings
 from catchment.collect.server import serve_collector
 from catchment.collect.workers import keep_running
 from catchment.errors import CatchmentError, PortInUse
+from tests.clients import Clients
 from tests.collect.site import TP2, Site, serving, settings_for
 
 ORIGIN = {"Origin": "https://www.acme.com"}
@@ -46,40 +46,25 @@ def bodies(site: Site) -> list[str]:
     return [payload["body"].decode() for payload in site.payloads()]
 
 
-class Load:
-    """Clients that send one body after the other until told to stop, and remember which were answered with 200."""
+class Load(Clients):
+    """Clients that send one body after the other, and remember which were answered with 200."""
 
     def __init__(self, site: Site, clients: int = 4) -> None:
+        super().__init__(clients)
         self.site = site
-        self.kept: list[str] = []
         self.refused = 0
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._send, args=(client,)) for client in range(clients)]
 
-    def __enter__(self) -> "Load":
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _send(self, client: int) -> None:
-        number = 0
-        while not self._stop.is_set():
-            number += 1
-            body = f"{client}-{number}"
-            try:
-                status = self.site.ask("POST", TP2, body).status
-            except (OSError, http.client.HTTPException):
-                status = 0
-            if status == 200:
-                self.kept.append(body)
-            else:
-                self.refused += 1
-                time.sleep(0.01)
+    def send(self, client: int, number: int) -> None:
+        body = f"{client}-{number}"
+        try:
+            status = self.site.ask("POST", TP2, body).status
+        except (OSError, http.client.HTTPException):
+            status = 0
+        if status == 200:
+            self.kept.append(body)
+        else:
+            self.refused += 1
+            self._stop.wait(0.01)
 
 
 def test_killing_the_collector_after_its_answer_loses_nothing(tmp_path):
@@ -221,18 +206,17 @@ def test_workers_share_one_port_and_lose_nothing_when_they_are_killed_or_told_to
         wait_until(lambda: len(workers_of(site)) == 2)
         first = workers_of(site)
         with Load(site) as load:
-            time.sleep(0.5)
+            load.wait_for(20)
             for signal_name in (signal.SIGKILL, signal.SIGTERM):
                 victim = workers_of(site)[0]
                 os.kill(victim, signal_name)
                 wait_until(lambda victim=victim: victim not in workers_of(site) and len(workers_of(site)) == 2)
-            time.sleep(0.5)
+            load.wait_for(20)
             supervisor.terminate()
             supervisor.join(timeout=30)
 
         assert still_running(first) == []
         assert supervisor.exitcode == 0
-        assert len(load.kept) > 20
         assert set(load.kept) <= set(bodies(site))
 
 

@@ -4,7 +4,6 @@ import http.client
 import json
 import multiprocessing
 import sys
-import threading
 import time
 import uuid
 from collections import Counter
@@ -18,6 +17,7 @@ import yaml
 from catchment.demo import serving_collector
 from catchment.errors import CatchmentError
 from catchment.project import Project
+from tests.clients import Clients
 from tests.journey.conftest import free_port
 
 TP2 = "/com.snowplowanalytics.snowplow/tp2"
@@ -58,41 +58,32 @@ def started(target: Any, folder: Path) -> Any:
     return child
 
 
-class Load:
-    """Clients that send events until told to stop, each event once, and remember which were answered with 200."""
+class Load(Clients):
+    """Clients that send events, each once, and remember which were answered with 200."""
 
     def __init__(self, port: int, clients: int = 3, batch: int = 4) -> None:
-        self.port = port
+        super().__init__(clients)
         self.batch = batch
-        self.kept: list[str] = []
         self.unsure: list[str] = []
         self.statuses: Counter[int] = Counter()
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._send, args=(client,)) for client in range(clients)]
-
-    def __enter__(self) -> "Load":
-        for thread in self._threads:
-            thread.start()
-        return self
+        self._connections = [http.client.HTTPConnection("127.0.0.1", port, timeout=20) for _ in range(clients)]
 
     def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
+        super().__exit__()
+        for connection in self._connections:
+            connection.close()
 
-    def _send(self, client: int) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
-        while not self._stop.is_set():
-            ids = [str(uuid.uuid4()) for _ in range(self.batch)]
-            status = post_events(connection, ids, cookie=f"sp={uuid.UUID(int=client, version=4)}")
-            self.statuses[status] += 1
-            if status == 200:
-                self.kept += ids
-            else:
-                self.unsure += ids
-                connection.close()
-                self._stop.wait(0.05)
-        connection.close()
+    def send(self, client: int, number: int) -> None:
+        connection = self._connections[client]
+        ids = [str(uuid.uuid4()) for _ in range(self.batch)]
+        status = post_events(connection, ids, cookie=f"sp={uuid.UUID(int=client, version=4)}")
+        self.statuses[status] += 1
+        if status == 200:
+            self.kept += ids
+        else:
+            self.unsure += ids
+            connection.close()
+            self._stop.wait(0.05)
 
 
 def post_events(connection: http.client.HTTPConnection, ids: list[str], cookie: str = "") -> int:

@@ -24,6 +24,8 @@ from tests.journey.flow import (
     wait_until_healthy,
 )
 
+SOME = 100
+"""Events that are kept before the first kill, and after the last."""
 ROUNDS = {"spool": 4, "kafka": 2}
 
 
@@ -53,7 +55,7 @@ def kill_under_load(project: Project, rounds: int, random: Random) -> Load:
     try:
         wait_until_healthy(port)
         with Load(port) as load:
-            time.sleep(2)
+            load.wait_for(SOME)
             for _ in range(rounds):
                 victims = random.choice([("collector",), ("loop",), ("loop",), ("collector", "loop")])
                 time.sleep(random.uniform(0.05, 1.5))
@@ -62,7 +64,7 @@ def kill_under_load(project: Project, rounds: int, random: Random) -> Load:
                 for name in victims:
                     processes.start(name)
                 wait_until_healthy(port)
-            time.sleep(1)
+            load.wait_for(SOME)
     finally:
         processes.kill_all()
     return load

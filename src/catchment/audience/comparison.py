@@ -77,37 +77,11 @@ class Comparison(Strict):
         return stated[0]
 
 
-class Range(Strict):
-    """Bounds on a whole number; all that are stated hold."""
-
-    equals: StrictInt | None = Field(default=None, alias="is")
-    gt: StrictInt | None = None
-    gte: StrictInt | None = None
-    lt: StrictInt | None = None
-    lte: StrictInt | None = None
+class Stated(Strict):
+    """Bounds of which at least one is stated; all that are hold."""
 
     @model_validator(mode="after")
-    def _is_bounded(self) -> "Range":
-        if not self.bounds():
-            raise ValueError("needs at least one of: is, gt, gte, lt, lte")
-        return self
-
-    def bounds(self) -> dict[str, int]:
-        """Give the stated bounds by their word."""
-        return self.model_dump(by_alias=True, exclude_none=True)
-
-
-class Bounds(Strict):
-    """Bounds on a number or a moment; all that are stated hold."""
-
-    equals: Order | None = Field(default=None, alias="is")
-    gt: Order | None = None
-    gte: Order | None = None
-    lt: Order | None = None
-    lte: Order | None = None
-
-    @model_validator(mode="after")
-    def _is_bounded(self) -> "Bounds":
+    def _is_bounded(self) -> "Stated":
         if not self.bounds():
             raise ValueError("needs at least one of: is, gt, gte, lt, lte")
         return self
@@ -116,3 +90,26 @@ class Bounds(Strict):
         """Give the stated bounds by their word."""
         words = {name: field.alias or name for name, field in type(self).model_fields.items()}
         return {word: getattr(self, name) for name, word in words.items() if getattr(self, name) is not None}
+
+
+class Range(Stated):
+    """Bounds on a whole number."""
+
+    equals: StrictInt | None = Field(default=None, alias="is")
+    gt: StrictInt | None = None
+    gte: StrictInt | None = None
+    lt: StrictInt | None = None
+    lte: StrictInt | None = None
+
+
+class Bounds(Stated):
+    """Bounds on a number or a moment."""
+
+    equals: Order | None = Field(default=None, alias="is")
+    gt: Order | None = None
+    gte: Order | None = None
+    lt: Order | None = None
+    lte: Order | None = None
+
+
+AT_LEAST_ONCE, NEVER = Range(gte=1), Range.model_validate({"is": 0})

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import ibis
 
 from catchment.audience.catalog import WHOSE, Catalog
-from catchment.audience.comparison import Comparison, OtherColumn, Range
+from catchment.audience.comparison import AT_LEAST_ONCE, Comparison, OtherColumn
 from catchment.audience.condition import All, AnyOf, Event, MemberOf, Node, Not, Property, Related, Score, Sequence
 from catchment.audience.definition import Audience, Top, walk
 from catchment.audience.facts import FACT, event_fact, lookup_fact, member_fact, related_fact, score_fact, sequence_fact
@@ -16,7 +16,6 @@ from catchment.errors import LakeError
 from catchment.tables import PROPENSITY_SCORES
 
 PERSON = "person_id"
-AT_LEAST_ONE = Range(gte=1)
 
 
 class Compiled(NamedTuple):
@@ -146,7 +145,7 @@ def _predicate(condition: Node, scope: Scope, place: str, absent: set[str], into
         case Related() if condition.total() is not None:
             into[place] = _is_total_within(condition, scope, place)
         case Related():
-            into[place] = within(_fact(scope, place).fill_null(0), condition.count or AT_LEAST_ONE, scope, place)
+            into[place] = within(_fact(scope, place).fill_null(0), condition.count or AT_LEAST_ONCE, scope, place)
         case Event() if condition.occurrence == "any":
             into[place] = within(_fact(scope, place).fill_null(0), condition.count, scope, place)
         case _:

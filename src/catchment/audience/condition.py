@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from catchment.audience.comparison import Bounds, Comparison, Range, Strict
+from catchment.audience.comparison import AT_LEAST_ONCE, Bounds, Comparison, Range, Strict
 
 
 class Node(Strict):
@@ -102,7 +102,7 @@ class Event(Filtered):
     """Whether, how often and when a person's events of a name happened."""
 
     event: str | tuple[str, ...]
-    count: Range = Field(default=Range(gte=1), description="How often; {is: 0} is never.")
+    count: Range = Field(default=AT_LEAST_ONCE, description="How often; {is: 0} is never.")
     occurrence: Literal["any", "first", "last"] = Field(
         default="any", description="With first or last, the window is about the person's first or last one alone."
     )
@@ -115,7 +115,7 @@ class Event(Filtered):
             raise ValueError("needs at most one of: within_last_days, between")
         if self.occurrence != "any" and self.within_last_days is None and self.between is None:
             raise ValueError(f"occurrence {self.occurrence} needs within_last_days or between")
-        if self.occurrence != "any" and self.count != Range(gte=1):
+        if self.occurrence != "any" and self.count != AT_LEAST_ONCE:
             raise ValueError(f"occurrence {self.occurrence} is one event, so it takes no count")
         return self
 

@@ -10,7 +10,7 @@ from typing import Any
 import ibis
 
 from catchment.audience.catalog import WHOSE, Catalog, related_rows
-from catchment.audience.comparison import Range
+from catchment.audience.comparison import AT_LEAST_ONCE, NEVER
 from catchment.audience.condition import (
     All,
     AnyOf,
@@ -30,7 +30,6 @@ from catchment.tables import AUDIENCE_MEMBERS, PROPENSITY_SCORES
 
 FACT = "_fact"
 AT, ID = "_at", "_id"
-AT_LEAST_ONCE, NEVER = Range(gte=1), Range.model_validate({"is": 0})
 
 
 def lookup_fact(reference: str, catalog: Catalog, scope: Scope, place: str) -> Any:

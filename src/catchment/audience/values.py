@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import ibis
 
-from catchment.audience.comparison import Bounds, Comparison, OtherColumn, Range, RelativeMoment
+from catchment.audience.comparison import Comparison, OtherColumn, RelativeMoment, Stated
 from catchment.errors import DefinitionError
 
 COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
@@ -102,15 +102,10 @@ def _between_moments(column: Any, first_day: float, last_day: float, scope: Scop
     return column.between(*(fit(bound, column, scope, where) for bound in bounds))
 
 
-def within(number: Any, bounds: Range | Bounds, scope: Scope, place: str) -> Any:
+def within(number: Any, bounds: Stated, scope: Scope, place: str) -> Any:
     """Compare a column with all bounds; an empty one is within none."""
     held = [COMPARISONS[word](number, fit(bound, number, scope, place)) for word, bound in bounds.bounds().items()]
     return ibis.and_(*held).fill_null(False)
-
-
-def holds(number: int, bounds: Range) -> bool:
-    """Say whether a plain number is within all bounds."""
-    return all(COMPARISONS[word](number, bound) for word, bound in bounds.bounds().items())
 
 
 def fit(value: Any, column: Any, scope: Scope, place: str) -> Any:
