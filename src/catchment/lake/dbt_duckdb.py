@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt.adapters.duckdb.utils import TargetConfig
 
@@ -53,6 +54,11 @@ class Plugin(BasePlugin):  # type: ignore[misc]
                 rows = cursor.execute(f'select * from "{config["built"]}"').to_arrow_reader(ROWS_PER_BATCH)
                 self.lake.overwrite(name, rows, partition_by=config["partition_by"])
             view_table(cursor, self.lake, name)
+
+
+def forget_connection() -> None:
+    """Have the next call of dbt connect anew: dbt-duckdb may keep the connection of a call before, and its views."""
+    DuckDBConnectionManager.close_all_connections()
 
 
 def _show_plan(conn: duckdb.DuckDBPyConnection, lake: Lake, plan: dict[str, Any]) -> None:

@@ -2,7 +2,8 @@
 
 In: `events` of the lake.
 Out: derived Delta tables: page_views, sessions, users, user_mapping, conversions, people,
-    first_touch_features, people_traits; and what keeps a build short: visit_days, user_traits, model_builds.
+    first_touch_features, people_traits, consents; and what keeps a build short: visit_days, user_traits,
+    consent_statements, model_builds.
 """
 
 from pydantic import BaseModel, ConfigDict, Field

@@ -25,6 +25,20 @@ ENTITY_FIELDS = {
 }
 """Fields of entities that become columns of the models where the enrichment runs."""
 
+_SNOWPLOW = "com_snowplowanalytics_snowplow_"
+CONSENT = {
+    "preferences": (
+        f"unstruct_event_{_SNOWPLOW}consent_preferences_1",
+        {"event_type", "basis_for_processing", "consent_version", "consent_scopes"},
+    ),
+    "granted": (f"unstruct_event_{_SNOWPLOW}consent_granted_1", {"expiry"}),
+    "withdrawn": (f"unstruct_event_{_SNOWPLOW}consent_withdrawn_1", {"all"}),
+    "document": (f"contexts_{_SNOWPLOW}consent_document_1", {"id", "version"}),
+    "gdpr": (f"contexts_{_SNOWPLOW}gdpr_1", {"basis_for_processing", "document_id", "document_version"}),
+    "segment": ("contexts_com_segment_spec_context_1", {"consent"}),
+}
+"""Where people say what they consent to, and the fields that are read there."""
+
 NEW_EVENTS = (
     *("event_id", "event_name", "user_id", "domain_userid", "domain_sessionid", "collector_tstamp", "derived_tstamp"),
     *("dvce_created_tstamp", "dvce_sent_tstamp", "useragent", "br_type"),
@@ -39,7 +53,8 @@ def known_columns(lake: Lake) -> pa.Schema:
 
 def new_event_columns(known: pa.Schema) -> list[str]:
     """Name the columns to read of new events."""
-    return [*NEW_EVENTS, *([_IAB] if _IAB in known.names else [])]
+    consent = [column for column in _consent_columns(known).values() if column]
+    return [*NEW_EVENTS, *([_IAB] if _IAB in known.names else []), *consent]
 
 
 def model_variables(settings: ModelSettings, known: pa.Schema) -> dict[str, Any]:
@@ -65,8 +80,14 @@ def model_variables(settings: ModelSettings, known: pa.Schema) -> dict[str, Any]
         "bot_pattern": settings.bot_pattern,
         "conversions": conversions,
         "traits": {name: _place(path, known, f"model.traits.{name}") for name, path in settings.traits.items()},
+        "consent": _consent_columns(known),
         "places": _entity_places(known) | {"page_view_id": _place(settings.page_view_id, known, "model.page_view_id")},
     }
+
+
+def _consent_columns(known: pa.Schema) -> dict[str, str]:
+    """Give the column of each kind of statement, '' where no event has brought it yet."""
+    return {kind: column if fields <= fields_of(known, column) else "" for kind, (column, fields) in CONSENT.items()}
 
 
 def _entity_places(known: pa.Schema) -> dict[str, dict[str, str]]:

@@ -53,6 +53,10 @@ class Workplace:
         """Call dbt in this process and give its results; raises BuildFailed where it cannot read the models."""
         from dbt.cli.main import dbtRunner
 
+        from catchment.lake.dbt_duckdb import forget_connection
+
+        forget_connection()
+
         def watch(event: Any) -> None:
             if event.info.name == "LogStartLine":
                 progress(WHAT, event.data.index - 1, event.data.total)

@@ -95,3 +95,26 @@
   )
   {%- endif -%}
 {%- endmacro %}
+
+{# A row for each element of an array. #}
+{% macro each(list) %}{{ return(engine("each")(list)) }}{% endmacro %}
+{% macro default__each(list) %}explode({{ list }}){% endmacro %}
+{% macro duckdb__each(list) %}unnest({{ list }}){% endmacro %}
+
+{# The booleans that an object within a JSON text holds by name, as an array of pairs; what is no boolean is null. #}
+{% macro flags_in(json, name) %}{{ return(engine("flags_in")(json, name)) }}{% endmacro %}
+{% macro default__flags_in(json, name) -%}
+  map_entries(from_json({{ json }}, 'struct<{{ name }}:map<string,boolean>>').{{ name }})
+{%- endmacro %}
+{% macro duckdb__flags_in(json, name) -%}
+  map_entries(json_transform({{ json }}, '{"{{ name }}":"map(varchar, boolean)"}').{{ name }})
+{%- endmacro %}
+
+{# Name and value of one such pair. Both engines call them so. #}
+{% macro key_of(pair) %}{{ pair }}.key{% endmacro %}
+{% macro value_of(pair) %}{{ pair }}.value{% endmacro %}
+
+{# A name that is a word of SQL too. #}
+{% macro quoted(name) %}{{ return(engine("quoted")(name)) }}{% endmacro %}
+{% macro default__quoted(name) %}`{{ name }}`{% endmacro %}
+{% macro duckdb__quoted(name) %}"{{ name }}"{% endmacro %}

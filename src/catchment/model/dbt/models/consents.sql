@@ -1,0 +1,55 @@
+{{ config(unique_key=["person_id", "purpose"], scope="true", tags=["always"]) }}
+{#- Grain: one person and one purpose that they were ever asked for or told of. What they said last holds; a word on every
+    purpose holds for those it does not name. A consent that has run out when the build runs is granted no longer. -#}
+with users as (
+  select distinct user_id, person_id from {{ ref("user_mapping") }}
+),
+
+told as (
+  select
+    coalesce(cookies.person_id, users.person_id, nullif(statements.domain_userid, ''), statements.user_id) as person_id,
+    statements.*
+  from {{ ref("consent_statements") }} as statements
+  left join {{ ref("user_mapping") }} as cookies on cookies.domain_userid = statements.domain_userid
+  left join users on statements.domain_userid = '' and users.user_id = statements.user_id
+),
+
+ranked as (
+  select
+    *,
+    row_number() over (
+      partition by person_id, purpose
+      order by case when is_choice then 0 else 1 end, told_tstamp desc nulls last, event_id desc, granted, domain_userid
+    ) as recency
+  from told
+),
+
+named as (select * from ranked where recency = 1 and purpose <> '*'),
+
+sweeps as (select * from ranked where recency = 1 and purpose = '*'),
+
+held as (
+  select
+    named.*,
+    sweeps.status as swept_status, sweeps.basis as swept_basis, sweeps.document_version as swept_version,
+    sweeps.told_tstamp as swept_tstamp, sweeps.event_id as swept_event_id,
+    coalesce(
+      sweeps.told_tstamp > named.told_tstamp
+        or (sweeps.told_tstamp = named.told_tstamp and sweeps.event_id > named.event_id),
+      false
+    ) as is_swept,
+    coalesce(named.expires_tstamp <= current_timestamp, false) as is_over
+  from named
+  left join sweeps on sweeps.person_id = named.person_id
+)
+
+select
+  person_id, purpose,
+  granted and not is_swept and not is_over as granted,
+  case when is_swept then swept_status when granted and is_over then 'expired' else status end as status,
+  case when is_swept then swept_basis else basis end as basis,
+  case when is_swept then swept_version else document_version end as document_version,
+  case when is_swept then null else expires_tstamp end as expires_tstamp,
+  case when is_swept then swept_tstamp else told_tstamp end as told_tstamp,
+  case when is_swept then swept_event_id else event_id end as event_id
+from held
