@@ -107,7 +107,7 @@ def write_docs(lake: Lake, engine: Engine, settings: ModelSettings, folder: Path
     """Have dbt describe every model in one page, ours and the project's own; give its path."""
     place = lay_out(lake, engine, settings, folder)
     place.follow(plan_build(lake, mark_of(settings, None), full_refresh=False))
-    place.call(["docs", "generate", "--static", "--write-json"], say_nothing)
+    place.call(["docs", "generate", "--static", "--no-compile", "--write-json"], say_nothing)
     return place.folder / "target" / "static_index.html"
 
 
