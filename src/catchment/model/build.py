@@ -19,7 +19,10 @@ SLICE_EVENTS = 1_000_000
 """A build of everything counts about so many events at a time, so its memory does not grow with history."""
 INDEXES = ("visit_days", "user_mapping", "consent_statements")
 FACTS = ("base_events", "view_events", "page_views", "conversions", "sessions", "user_traits")
+SEEDS = "resource_type:seed"
+"""They live as long as a connection, so whoever builds a model loads them."""
 NO_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
+NO_TESTS = (*NO_UNIT_TESTS, "--exclude-resource-type", "test")
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,8 @@ class Choice:
     slice_events: int = SLICE_EVENTS
 
     def arguments(self) -> list[str]:
-        """Give dbt's options; the models that only say what is new are always among the chosen."""
-        chosen = ["--select", *self.select.split(), "tag:always"] if self.select else []
+        """Give dbt's options; seeds, and the models that only say what is new, are always among the chosen."""
+        chosen = ["--select", *self.select.split(), "tag:always", SEEDS] if self.select else []
         left_out = ["--exclude", *self.exclude.split()] if self.exclude else []
         return [*chosen, *left_out]
 
@@ -107,6 +110,7 @@ def write_docs(lake: Lake, engine: Engine, settings: ModelSettings, folder: Path
     """Have dbt describe every model in one page, ours and the project's own; give its path."""
     place = lay_out(lake, engine, settings, folder)
     place.follow(plan_build(lake, mark_of(settings, None), full_refresh=False))
+    place.call(["parse", "--write-json"], say_nothing)
     place.call(["docs", "generate", "--static", "--no-compile", "--write-json"], say_nothing)
     return place.folder / "target" / "static_index.html"
 
@@ -126,14 +130,12 @@ def _build_sliced(bench: _Bench, plan: Plan) -> Iterator[Any]:
     forget_builds(bench.lake)
     bench.place.follow(plan)
     call, progress = bench.place.call, bench.progress
-    yield from _good(
-        call(["build", "--full-refresh", "--select", "resource_type:seed", *INDEXES, *NO_UNIT_TESTS], progress)
-    )
+    yield from _good(call(["build", "--full-refresh", "--select", SEEDS, *INDEXES, *NO_UNIT_TESTS], progress))
     refresh = ["--full-refresh"]
     for first_day, last_day in _slices(bench):
         bench.place.follow(plan.within(first_day, last_day))
-        steps = ["resource_type:seed", "touched_days", *FACTS]
-        yield from _good(call(["run", *refresh, "--select", *steps], progress))
+        steps = [SEEDS, "touched_days", *FACTS]
+        yield from _good(call(["build", *refresh, "--select", *steps, *NO_TESTS], progress))
         refresh = []
     bench.place.follow(plan)
     yield from _good(call(["build", "--full-refresh", "--exclude", *INDEXES, *FACTS, *NO_UNIT_TESTS], progress))
