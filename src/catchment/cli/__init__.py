@@ -41,6 +41,9 @@ __all__ = [
 TRY_AGAIN = 75
 """What a command ends with where the same call is enough later (`EX_TEMPFAIL`), so that a scheduler can tell."""
 
+INTERRUPTED = 130
+"""What a command ends with after Ctrl-C, which Typer hears before us."""
+
 errors = Console(stderr=True)
 
 
@@ -56,9 +59,10 @@ def main() -> None:
         if error.hint:
             errors.print(f"[green]mend[/]  {_escape(error.hint)}", highlight=False, soft_wrap=True)
         raise SystemExit(TRY_AGAIN if isinstance(error, TransientError) else 1) from None
-    except KeyboardInterrupt:
-        errors.print("stopped; `catchment run` goes on from here")
-        raise SystemExit(130) from None
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            errors.print("stopped; `catchment run` goes on from here")
+        raise
 
 
 def _end(number: int, frame: Any) -> None:
