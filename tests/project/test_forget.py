@@ -1,6 +1,8 @@
 """A person is forgotten: nothing of hers is in any byte of the lake and of `.catchment`, and only that."""
 
+import base64
 import io
+import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from catchment.errors import DefinitionError
+from catchment.lake.needle import Needles
 from catchment.project import Project
 from tests.project.conftest import RECEIVED, Make, entities, page_view, payload, send, write_schema
 
@@ -125,6 +128,22 @@ def test_nothing_of_her_is_left_in_any_byte_and_everybody_else_is(project: Proje
     assert project.lake.read("people")["person_id"].to_pylist() == ["cookie-of-1-abcdef"]
     assert pq.read_table(project.folder / ".catchment/predictions/p/holdout.parquet").num_rows == 1
     assert all(balance.ok for balance in project.check_lake()), "what was erased is accounted for"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ue_px=" + base64.urlsafe_b64encode(b'{"data":{"email":"jane.doe@secret.example"}}').decode().rstrip("="),
+        "url=https%3A%2F%2Fx.example%2F%3Fm%3Djane.doe%2540secret.example",
+        json.dumps(json.dumps({"user": "4711"})),
+        json.dumps({"body": json.dumps({"cx": base64.b64encode(b'{"user": "4711"}').decode()})}),
+        json.dumps({"mail": "jane.doe@secret.example"}).replace("@", r"\u0040"),
+    ],
+    ids=["base64", "percent signs, twice", "JSON in JSON", "base64 in JSON in JSON", "escaped signs"],
+)
+def test_what_is_packed_in_an_original_is_read(text: str) -> None:
+    assert Needles.of(["4711", "jane.doe@secret.example"]).in_text(text)
+    assert not Needles.of(["471", "jan.doe@secret.example"]).in_text(text)
 
 
 def test_versions_that_upkeep_replaced_go_too(project: Project) -> None:

@@ -1,13 +1,25 @@
-"""Whether a row tells of somebody: the values that are hers, looked for in every text, however deep."""
+"""Whether a row tells of somebody: the values that are hers, looked for in every text, however deep or packed."""
 
-from collections.abc import Iterable
+import base64
+import re
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
+from urllib.parse import unquote_plus
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 SUBSTRING_LENGTH = 8
 """A value as long is looked for inside longer texts too; a shorter one, such as 42, must be all of a value."""
+
+PACKED = re.compile(r"[A-Za-z0-9+/_-]{16,}")
+"""What may be base64: trackers send entities and self-describing events so (`cx`, `ue_px`), plain or URL-safe."""
+
+ESCAPED = re.compile(r"\\+(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
+"""How JSON writes a quote or a sign inside a text that is quoted itself, once or again."""
+
+UNPACKINGS = 3
+"""So deep packings are opened: base64 in a query string that stands, quoted, in the original of a failed event."""
 
 
 class Needles(NamedTuple):
@@ -26,7 +38,13 @@ class Needles(NamedTuple):
         return sorted(value for value in self.whole if len(value) >= SUBSTRING_LENGTH)
 
     def in_text(self, text: str) -> bool:
-        """Say whether a text tells of the person: one of her values, a quoted one, or a long one anywhere."""
+        """Say whether a text tells of the person: one of her values, a quoted one, or a long one anywhere.
+
+        What is packed in it by percent signs, by base64 or as JSON in a JSON text is read too.
+        """
+        return any(self._stands_in(reading) for reading in _readings(text, UNPACKINGS))
+
+    def _stands_in(self, text: str) -> bool:
         if text in self.whole or any(value in text for value in self.long):
             return True
         return any(f'"{value}"' in text for value in self.whole)
@@ -64,3 +82,26 @@ class Needles(NamedTuple):
         if pa.types.is_nested(type_):
             return pa.array([self.in_value(value) for value in values.to_pylist()], pa.bool_())
         return None
+
+
+def _readings(text: str, depth: int) -> Iterator[str]:
+    """Give a text and what is packed in it; words that are no base64 give noise, which tells of nobody."""
+    yield text
+    if not depth:
+        return
+    if "%" in text:
+        yield from _readings(unquote_plus(text), depth - 1)
+    if "\\" in text:
+        yield from _readings(ESCAPED.sub(_unescaped, text), depth - 1)
+    for run in PACKED.findall(text):
+        yield from _readings(_unpacked(run), depth - 1)
+
+
+def _unpacked(run: str) -> str:
+    whole = run[: len(run) - 1] if len(run) % 4 == 1 else run
+    standard = whole.replace("-", "+").replace("_", "/")
+    return base64.b64decode(standard + "=" * (-len(standard) % 4)).decode("utf-8", "replace")
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    return chr(int(escape[1], 16)) if escape[1] else escape[2]
