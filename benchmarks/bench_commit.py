@@ -22,7 +22,7 @@ from bench_enrich import NOW, draw_payloads
 from catchment.enrich import EnrichSettings
 from catchment.enrich.pipeline import open_pipeline
 from catchment.enrich.workers import Workers
-from catchment.lake.batch import commit_batch
+from catchment.lake.batch import Outcome, commit_batch
 from catchment.lake.lake import Lake
 from catchment.project import Project
 from catchment.tables import OFFSET
@@ -73,7 +73,7 @@ def main() -> None:
         alone = ((None, part, pipeline.enrich(part, NOW)) for part in slices)
         for _, part, done in side_by_side if processes > 1 else alone:
             began_commit = time.process_time()
-            batch = commit_batch(lake, "log", part, done.events, done.failed)
+            batch = commit_batch(lake, "log", part, Outcome(done.events, done.failed))
             costs.append((time.process_time() - began_commit) / batch.received)
             total += batch.received
         took, spent = time.perf_counter() - began, spent_s() - before

@@ -8,7 +8,7 @@ from random import Random
 import pyarrow as pa
 
 from catchment.enrich.pipeline import open_pipeline
-from catchment.lake.batch import commit_batch
+from catchment.lake.batch import Outcome, commit_batch
 from catchment.project import Project
 from catchment.schema.resolver import open_resolver
 from catchment.simulate.payloads import TP2, draw_deliveries
@@ -36,7 +36,7 @@ def simulate_lake(folder: Path, visitors: int, seed: int, now: datetime) -> Proj
 
     for payloads in draw_payloads(lives(), seed, now):
         done = pipeline.enrich(payloads, now)
-        commit_batch(project.lake, "simulated", payloads, done.events, done.failed, now=now)
+        commit_batch(project.lake, "simulated", payloads, Outcome(done.events, done.failed), now=now)
     write_truth(project.folder / TRUTH_FILE, outcomes)
     return project
 

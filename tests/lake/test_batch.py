@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 import pytest
 
 from catchment.errors import LakeError
-from catchment.lake.batch import Batch, commit_batch, digest_ids
+from catchment.lake.batch import Batch, Outcome, commit_batch, digest_ids
 from catchment.lake.lake import Lake
 from catchment.tables import BATCHES, EVENTS, FAILED_EVENTS, OFFSET, PAYLOADS
 
@@ -41,7 +41,7 @@ def rows(schema: pa.Schema, values: list[dict[str, object]]) -> pa.Table:
 
 def commit(lake: Lake, first: int, last: int) -> Batch:
     payloads, events, failed = slice_of(first, last)
-    return commit_batch(lake, LOG, payloads, events, failed, now=NOW)
+    return commit_batch(lake, LOG, payloads, Outcome(events, failed), now=NOW)
 
 
 def assert_holds_exactly(lake: Lake, last: int) -> None:
@@ -63,7 +63,9 @@ def lake(tmp_path: Path) -> Lake:
 def test_a_batch_counts_what_came_and_what_became_of_it(lake: Lake) -> None:
     batch = commit(lake, 1, 10)
     ids = digest_ids(lake.read("events")["event_id"].to_pylist())
-    assert batch == Batch(LOG, 1, 10, payloads=10, received=20, events=18, failed=2, committed_at=NOW, event_ids=ids)
+    assert batch == Batch(
+        LOG, 1, 10, payloads=10, received=20, events=18, failed=2, suppressed=0, committed_at=NOW, event_ids=ids
+    )
     assert lake.read(BATCHES.name).to_pylist() == [vars(batch)]
 
 
@@ -93,28 +95,28 @@ def test_a_batch_repeated_with_more_behind_it_adds_only_the_more(lake: Lake) -> 
 
 def test_two_logs_do_not_shadow_each_other(lake: Lake) -> None:
     payloads, events, failed = slice_of(1, 5)
-    commit_batch(lake, "log-1", payloads, events, failed)
-    commit_batch(lake, "log-2", payloads, events, failed)
+    commit_batch(lake, "log-1", payloads, Outcome(events, failed))
+    commit_batch(lake, "log-2", payloads, Outcome(events, failed))
     assert lake.read("events").num_rows == 2 * events.num_rows
 
 
 def test_a_batch_without_a_single_good_event_moves_the_log_on(lake: Lake) -> None:
     payloads, events, failed = slice_of(1, 5)
-    commit_batch(lake, LOG, payloads, events.slice(0, 0), failed)
+    commit_batch(lake, LOG, payloads, Outcome(events.slice(0, 0), failed))
     assert [lake.committed(table, LOG) for table in ("events", "failed_events", "batches")] == [5, 5, 5]
 
 
 def test_a_batch_without_payloads_is_refused(lake: Lake) -> None:
     payloads, events, failed = slice_of(1, 0)
     with pytest.raises(ValueError, match="at least one payload"):
-        commit_batch(lake, LOG, payloads, events, failed)
+        commit_batch(lake, LOG, payloads, Outcome(events, failed))
 
 
 def test_a_new_entity_is_a_new_column_and_null_before(lake: Lake) -> None:
     commit(lake, 1, 1)
     users = pa.array([[{"email": "a@acme.test"}], None], pa.list_(pa.struct([("email", pa.string())])))
     payloads, events, failed = slice_of(2, 2, contexts_com_acme_user_1=users)
-    commit_batch(lake, LOG, payloads, events, failed)
+    commit_batch(lake, LOG, payloads, Outcome(events, failed))
     found = dict(
         zip(*lake.read("events").select(["event_id", "contexts_com_acme_user_1"]).to_pydict().values(), strict=True)
     )
@@ -127,7 +129,7 @@ def test_a_new_field_of_an_entity_is_null_before(lake: Lake) -> None:
     second = pa.array([[{"email": "b@acme.test", "company": "Bolt"}], None], type_)
     for offset, users in ((1, first), (2, second)):
         payloads, events, failed = slice_of(offset, offset, contexts_com_acme_user_1=users)
-        commit_batch(lake, LOG, payloads, events, failed)
+        commit_batch(lake, LOG, payloads, Outcome(events, failed))
     found = [entity for entity in lake.read("events")["contexts_com_acme_user_1"].to_pylist() if entity]
     assert sorted(found, key=str) == [
         [{"email": "a@acme.test", "company": None}],

@@ -3,7 +3,7 @@
 import base64
 import io
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -199,3 +199,36 @@ def test_nobody_named_is_refused_and_somebody_unknown_changes_nothing(project: P
     before = project.count("events")
     project.forget(user_id="nobody-with-this-id")
     assert project.count("events") == before
+
+
+def late(cookie: str, *, happened: datetime, came: datetime, broken: bool = False, user_id: str | None = None) -> Any:
+    """What a tracker kept since it happened and sends once it can."""
+    moments = {"dtm": str(int(happened.timestamp() * 1000)), "stm": str(int(came.timestamp() * 1000))}
+    event = page_view(duid=cookie, **moments, **({"uid": user_id} if user_id else {}))
+    if broken:
+        event |= {"e": "ue", "ue_pr": "{"}
+    return payload(event, collector_tstamp=came, network_userid="net-of-nobody")
+
+
+@pytest.mark.parametrize("broken", [False, True], ids=["event", "failed event"])
+def test_what_happened_before_she_was_forgotten_and_arrives_later_is_written_nowhere(
+    project: Project, broken: bool
+) -> None:
+    project.forget(user_id=JANE["user_id"])
+    forgotten_at = project.is_forgotten(JANE["user_id"])
+    assert forgotten_at is not None
+    before, after = forgotten_at - timedelta(hours=2), forgotten_at + timedelta(hours=2)
+    later = forgotten_at + timedelta(hours=3)
+    send(
+        project,
+        late(JANE["cookie"], happened=before, came=later, broken=broken),
+        late("cookie-of-nobody", happened=before, came=later, broken=broken, user_id=JANE["user_id"]),
+        late("cookie-of-1-abcdef", happened=before, came=later, broken=broken),
+    )
+    done = project.enrich()
+    assert (done.received, done.events + done.failed, done.suppressed) == (3, 1, 2)
+    assert found(project) == {}
+    assert all(balance.ok for balance in project.check_lake())
+    send(project, late(JANE["cookie"], happened=after, came=later, broken=broken))
+    done = project.enrich()
+    assert (done.events + done.failed, done.suppressed) == (1, 0), "what comes after is somebody new"

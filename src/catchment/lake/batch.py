@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -31,12 +32,21 @@ class Batch:
     received: int
     events: int
     failed: int
+    suppressed: int
     committed_at: datetime
     event_ids: int = 0
 
 
+class Outcome(NamedTuple):
+    """What became of a slice: rows for two tables, and the offset of each event that is suppressed."""
+
+    events: pa.Table
+    failed: pa.Table
+    suppressed: pa.Array = pa.array([], pa.int64())
+
+
 def commit_batch(
-    lake: Lake, log_id: str, payloads: pa.Table, events: pa.Table, failed: pa.Table, *, now: datetime | None = None
+    lake: Lake, log_id: str, payloads: pa.Table, outcome: Outcome, *, now: datetime | None = None
 ) -> Batch:
     """Commit a slice of the log; it may be repeated, whole or longer, and nothing is lost or doubled.
 
@@ -46,10 +56,10 @@ def commit_batch(
     last = pc.max(payloads[OFFSET]).as_py()
     if last is None:
         raise ValueError("A batch needs at least one payload.")
-    lake.append(EVENTS.name, _stamp(events, now), app_id=log_id, offset=last)
-    if failed.num_rows or not lake.exists(FAILED_EVENTS.name):
-        lake.append(FAILED_EVENTS.name, failed, app_id=log_id, offset=last)
-    batch = _count(lake, log_id, payloads, events, failed, now=now)
+    lake.append(EVENTS.name, _stamp(outcome.events, now), app_id=log_id, offset=last)
+    if outcome.failed.num_rows or not lake.exists(FAILED_EVENTS.name):
+        lake.append(FAILED_EVENTS.name, outcome.failed, app_id=log_id, offset=last)
+    batch = _count(lake, log_id, payloads, outcome, now=now)
     if batch.payloads:
         row = pa.Table.from_pylist([asdict(batch)], schema=BATCHES.schema)
         row = row.append_column(OFFSET, pa.array([last], pa.int64()))
@@ -64,20 +74,24 @@ def _stamp(events: pa.Table, now: datetime) -> pa.Table:
     return events.set_column(events.column_names.index(LOAD_TSTAMP.name), LOAD_TSTAMP.name, stamps)
 
 
-def _count(lake: Lake, log_id: str, payloads: pa.Table, events: pa.Table, failed: pa.Table, *, now: datetime) -> Batch:
+def _count(lake: Lake, log_id: str, payloads: pa.Table, outcome: Outcome, *, now: datetime) -> Batch:
     """Count only what no earlier row of `batches` counts, so the sum over its rows is the whole log."""
     done = lake.committed(BATCHES.name, log_id)
+    events, failed, suppressed = outcome
     fresh = events.select(["event_id"]).filter(pc.greater(events[OFFSET], done))
-    offsets, bad = (table[OFFSET].filter(pc.greater(table[OFFSET], done)) for table in (payloads, failed))
+    offsets, bad, gone = (
+        column.filter(pc.greater(column, done)) for column in (payloads[OFFSET], failed[OFFSET], suppressed)
+    )
     bounds = pc.min_max(offsets if len(offsets) else payloads[OFFSET]).as_py()
     return Batch(
         log_id=log_id,
         first_offset=bounds["min"],
         last_offset=bounds["max"],
         payloads=len(offsets),
-        received=len(fresh) + len(bad),
+        received=len(fresh) + len(bad) + len(gone),
         events=len(fresh),
         failed=len(bad),
+        suppressed=len(gone),
         committed_at=now,
         event_ids=digest_ids(fresh["event_id"].to_pylist()),
     )

@@ -8,6 +8,8 @@ from catchment.lake.batch import DIGEST_LIMIT, digest_ids
 from catchment.lake.lake import Lake
 from catchment.tables import BATCHES, ERASURES, EVENTS, FAILED_EVENTS
 
+COUNTS = ("received", "events", "failed", "suppressed")
+
 
 class Balance(NamedTuple):
     """One thing that must add up; `note` says where to look when it does not."""
@@ -25,16 +27,18 @@ def check(lake: Lake) -> list[Balance]:
     batches = lake.read(BATCHES.name)
     ids = _Ids(lake)
     erased = _erased(lake)
-    expected = {name: _sum(batches, name) for name in ("received", "events", "failed", "event_ids")}
+    expected = {name: _sum(batches, name) for name in (*COUNTS, "event_ids")}
     failed = int(lake.delta(FAILED_EVENTS.name).count()) if lake.exists(FAILED_EVENTS.name) else 0
     torn = [
         f"{row['log_id']} {row['first_offset']}-{row['last_offset']}"
-        for row in batches.select(["log_id", "first_offset", "last_offset", "received", "events", "failed"]).to_pylist()
-        if row["received"] != row["events"] + row["failed"]
+        for row in batches.to_pylist()
+        if row["received"] != row["events"] + row["failed"] + (row.get("suppressed") or 0)
     ]
     received = expected["received"]
     balances = [
-        Balance("batches: received = events + failed", received, received, 0, not torn, ", ".join(torn[:5])),
+        Balance(
+            "batches: received = events + failed + suppressed", received, received, 0, not torn, ", ".join(torn[:5])
+        ),
         _balance("events", expected["events"], ids.count, erased[EVENTS.name]),
         _balance("failed events", expected["failed"], failed, erased[FAILED_EVENTS.name]),
     ]

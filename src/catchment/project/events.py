@@ -14,12 +14,13 @@ from catchment.tables import BATCHES, OFFSET
 
 @dataclass(frozen=True)
 class Drained:
-    """What one emptying of the log came to; received = events + failed."""
+    """What one emptying of the log came to; received = events + failed + suppressed."""
 
     payloads: int = 0
     received: int = 0
     events: int = 0
     failed: int = 0
+    suppressed: int = 0
 
 
 class EventVerbs(Opened):
@@ -93,15 +94,17 @@ class EventVerbs(Opened):
     def _drain(self, log: Any, waiting: int) -> Drained:
         from catchment.lake.batch import commit_batch
 
-        total = Drained()
+        total, suppression = Drained(), self.suppression()  # type: ignore[attr-defined]
         for part, payloads, done in self._enriched(log, waiting):
-            commit_batch(self.lake, part.log_id, payloads, done.events, done.failed)
+            outcome = suppression.apply(done.events, done.failed)
+            commit_batch(self.lake, part.log_id, payloads, outcome)
             part.remove_through(payloads[OFFSET][-1].as_py())
             total = Drained(
                 payloads=total.payloads + payloads.num_rows,
                 received=total.received + done.received,
-                events=total.events + done.events.num_rows,
-                failed=total.failed + done.failed.num_rows,
+                events=total.events + outcome.events.num_rows,
+                failed=total.failed + outcome.failed.num_rows,
+                suppressed=total.suppressed + len(outcome.suppressed),
             )
             if total.payloads < waiting:
                 self.progress("payloads become events", total.payloads, waiting)

@@ -3,7 +3,7 @@
 import itertools
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, BinaryIO
 
@@ -20,13 +20,14 @@ _DERIVED_BY_NOBODY = ("contexts_com_snowplowanalytics_iglu_validation_info_1",)
 
 @dataclass(frozen=True)
 class Imported:
-    """What one file came to: received = events + failed; all are 0 where the lake held it before."""
+    """What one file came to: received = events + failed + suppressed; all are 0 where the lake held it before."""
 
     file: str
     records: int
     received: int = 0
     events: int = 0
     failed: int = 0
+    suppressed: int = 0
 
 
 class ExchangeVerbs(Opened):
@@ -92,23 +93,25 @@ class ExchangeVerbs(Opened):
         from catchment.tables import BATCHES
 
         self.resolver.reread()
-        reader = self._reader(kind)
+        reader, suppression = self._reader(kind), self.suppression()  # type: ignore[attr-defined]
         with opened_copy(place, self.settings.lake.storage_options) as (content, file), self.timed("import", place):
             log_id = f"import-{kind}-{content}"
             done, total = self.lake.committed(BATCHES.name, log_id), Imported(place, records=0)
             for payloads in _slices(_records(kind, file, content, self.clock())):
                 last = payloads[OFFSET][-1].as_py()
-                total = Imported(place, last + 1, total.received, total.events, total.failed)
+                total = replace(total, records=last + 1)
                 if last <= done:
                     continue
                 read = reader.enrich(payloads, self.clock())
-                commit_batch(self.lake, log_id, payloads, read.events, read.failed, now=self.clock())
+                outcome = suppression.apply(read.events, read.failed)
+                commit_batch(self.lake, log_id, payloads, outcome, now=self.clock())
                 total = Imported(
                     place,
                     records=last + 1,
                     received=total.received + read.received,
-                    events=total.events + read.events.num_rows,
-                    failed=total.failed + read.failed.num_rows,
+                    events=total.events + outcome.events.num_rows,
+                    failed=total.failed + outcome.failed.num_rows,
+                    suppressed=total.suppressed + len(outcome.suppressed),
                 )
             return total
 

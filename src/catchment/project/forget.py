@@ -6,6 +6,7 @@ import uuid
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -158,6 +159,17 @@ class ForgetVerbs(Opened):
         mark = _keyed(self._erasure_key(), value)
         rows = self.lake.read(ERASURES.name, ["subject", "erased_at"]).to_pylist()
         return max((row["erased_at"] for row in rows if mark in row["subject"].split(",")), default=None)
+
+    def suppression(self) -> Any:
+        """Give what keeps events out that happened before their person was forgotten."""
+        from catchment.lake.suppress import Suppression
+
+        erased: dict[str, datetime] = {}
+        for row in self.lake.read(ERASURES.name, ["subject", "erased_at"]).to_pylist():
+            for mark in row["subject"].split(","):
+                erased[mark] = max(row["erased_at"], erased.get(mark, row["erased_at"]))
+        key = self._erasure_key() if erased else b""
+        return Suppression(partial(_keyed, key), erased)
 
     def _erasure_key(self) -> bytes:
         path = self.folder / KEY_FILE

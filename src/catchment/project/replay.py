@@ -88,7 +88,7 @@ class ReplayVerbs(Opened):
 
     def _send(self, replays: Any, plan: Any, positions: range, by: tuple[Any, Any, Any], total: Replayed) -> Replayed:
         from catchment.enrich.again import enrich_again, prepare
-        from catchment.lake.batch import commit_batch
+        from catchment.lake.batch import Outcome, commit_batch
 
         pipeline, reader, repair = by
         rows = replays.read(plan, positions)
@@ -98,7 +98,7 @@ class ReplayVerbs(Opened):
         failed = pa.concat_tables([done.failed, again.failed])
         events, failed = replays.settle(plan, positions, done.events, failed)
         offsets = pa.table({OFFSET: pa.array(list(positions), pa.int64())})
-        commit_batch(self.lake, plan.log_id, offsets, events, failed, now=self.clock())
+        commit_batch(self.lake, plan.log_id, offsets, Outcome(events, failed), now=self.clock())
         return Replayed(
             plan.replay_id,
             sent=total.sent + len(rows),

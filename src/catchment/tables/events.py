@@ -102,8 +102,8 @@ BATCHES = Table(
     "batches",
     "lake",
     ("log_id", "last_offset"),
-    "one slice of the log committed to the lake; received = events + failed, always; event_ids sums the digests of the "
-    "events' ids",
+    "one slice of the log committed to the lake; received = events + failed + suppressed, always; suppressed "
+    "events are those of a person who was forgotten after they happened; event_ids sums the digests of the events' ids",
     columns(
         log_id=STRING,
         first_offset=LONG,
@@ -112,6 +112,7 @@ BATCHES = Table(
         received=LONG,
         events=LONG,
         failed=LONG,
+        suppressed=LONG,
         committed_at=TIMESTAMP,
         event_ids=LONG,
     ),
