@@ -124,3 +124,18 @@ def test_the_log_and_the_comparison_of_all_rows_come_to_the_same(
     told = dict(zip(state["row_key"], state["payload"].str.json_path_match("$.email"), strict=True))
     assert told == dict(zip(rows["person_id"], rows["email"], strict=True))
     assert fed.carry(declared(), notebook, Wishes(is_full=False)).unchanged == rows.height
+
+
+class Elsewhere(Notebook):
+    """The same kind of place, at another address."""
+
+    @property
+    def address(self) -> str:
+        return "elsewhere"
+
+
+def test_another_address_is_another_place_though_nothing_else_changed(fed: World) -> None:
+    assert fed.carry(declared(), Notebook()).sent == 6
+    assert fed.carry(declared(), Notebook()).sent == 0
+    assert fed.carry(declared(), Elsewhere()).sent == 6
+    assert fed.carry(declared(), Elsewhere()).sent == 0

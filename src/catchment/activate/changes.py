@@ -105,7 +105,7 @@ def hash_rows(rows: pl.DataFrame, names: list[str], seed: int) -> pl.DataFrame:
 
 def mapping_seed(sync: Sync, destination: Destination) -> int:
     """Give a number that changes whenever the same sources may come to another payload."""
-    parts = [destination.title, sync.mode, sync.audience, sync.name, sync.target, sync.empty]
+    parts = [destination.title, destination.address, sync.mode, sync.audience, sync.name, sync.target, sync.empty]
     told = repr([*parts, sorted((name, repr(source)) for name, source in sync.sources().items())])
     return int.from_bytes(blake2b(told.encode(), digest_size=7).digest(), "big")
 

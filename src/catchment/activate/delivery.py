@@ -13,7 +13,7 @@ from itertools import islice
 import orjson
 import polars as pl
 
-from catchment.activate.batch import Batch, Job, Operation, Outcome
+from catchment.activate.batch import SENT, Batch, Job, Operation, Outcome
 from catchment.activate.batches import group, part_too_large, with_last
 from catchment.activate.body import Bodies
 from catchment.activate.caller import Caller, Unanswered
@@ -135,7 +135,15 @@ class Delivery:
             outcomes = self._follow(piece, done) if isinstance(done, Job) else done
             if outcomes is not None:
                 self._listen(outcomes)
-                yield those, outcomes
+                yield those, self._qualified(outcomes)
+
+    def _qualified(self, outcomes: list[Outcome]) -> list[Outcome]:
+        """Let the receipts of a destination that tells of no row say so."""
+        if self.destination.tells_rows:
+            return outcomes
+        words = f"{self.destination.title} took the batch and says nothing of single rows"
+        plain = Outcome("sent", "no_row_status", words)
+        return [plain if outcome == SENT else outcome for outcome in outcomes]
 
     def _follow(self, batch: Batch, job: Job) -> list[Outcome] | None:
         """Ask about a job until it has outcomes; None where it takes longer than this run waits."""
@@ -157,7 +165,7 @@ class Delivery:
 
     def _note(self, sents: list[Sent], outcomes: list[Outcome] | None) -> None:
         if outcomes is not None:
-            self.ledger.record(sents, outcomes)
+            self.ledger.record(sents, self._qualified(outcomes))
             self.counts["recovered"] += len(sents)
 
     def _parts(self, rows: pl.DataFrame, operation: Operation, *, is_removal: bool) -> Iterator[Part]:
