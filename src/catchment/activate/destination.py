@@ -136,7 +136,7 @@ class Destination(Plugin):
         return None
 
     def close(self) -> None:
-        """Let go of what `send` opened; called once at the end of a run."""
+        """Let go of what `send` opened; called at the end of a run, and of a check."""
 
     def check(self) -> None:
         """Raise CredentialsError where the destination refuses us, Unanswered where it is not there."""
@@ -147,6 +147,8 @@ class Destination(Plugin):
                 raise Unanswered(
                     f"{self.title} does not answer at {self.address} ({self.place}): {error}", code=error.code
                 ) from error
+            finally:
+                self.close()
 
     @property
     def address(self) -> str:

@@ -1,4 +1,4 @@
-"""Files of CSV, Parquet or JSON lines, in a folder or an object store."""
+"""Files of CSV, Parquet or JSON lines, in a folder, an object store or behind SFTP."""
 
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Literal, NoReturn
@@ -6,17 +6,17 @@ from typing import Any, ClassVar, Literal, NoReturn
 import orjson
 import pyarrow as pa
 import pyarrow.csv
-import pyarrow.fs
 import pyarrow.parquet
-from pydantic import Field, PrivateAttr, SecretStr
+from pydantic import Field, PrivateAttr, SecretStr, field_validator
 
 from catchment.activate.batch import Operation
 from catchment.activate.caller import Caller, Unanswered
 from catchment.activate.definition import Mode, Sync
 from catchment.activate.destination import SENT, Batch, Destination, Limits, Outcome, Target
+from catchment.activate.sftp import SCHEME, SftpStore
+from catchment.activate.store import ArrowStore, Store
 from catchment.errors import CredentialsError, SettingsError
 
-STORES = {"s3": "S3FileSystem", "gs": "GcsFileSystem", "gcs": "GcsFileSystem", "abfs": "AzureFileSystem"}
 KEY_REFUSED = ("access_denied", "access denied", "permission denied", "invalidaccesskeyid", "signaturedoesnotmatch")
 TYPES = {
     "text": pa.string(),
@@ -41,11 +41,22 @@ class Files(Destination):
     modes: ClassVar[tuple[Mode, ...]] = ("mirror", "upsert", "insert", "event", "snapshot")
     target_kind: ClassVar[type[Target]] = _FilesTarget
 
-    url: str = Field(description="A folder, or s3://, gs:// or abfs:// with bucket and folder.")
-    options: dict[str, SecretStr] = Field(
-        default={}, description="Of the object store, as pyarrow calls them: access_key, secret_key, endpoint_override."
+    url: str = Field(
+        description="A folder, s3://, gs:// or abfs:// with bucket and folder, or sftp://USER@HOST/FOLDER."
     )
-    _opened: list[tuple[pa.fs.FileSystem, str]] = PrivateAttr(default_factory=list)
+    options: dict[str, SecretStr] = Field(
+        default={},
+        description="Of the object store, as pyarrow calls them: access_key, secret_key, endpoint_override. Of SFTP: "
+        "password, or key or key_file and passphrase; known_hosts, a file, or host_key.",
+    )
+    _opened: list[Store] = PrivateAttr(default_factory=list)
+
+    @field_validator("url")
+    @classmethod
+    def _tells_no_password(cls, url: str) -> str:
+        if url.startswith(SCHEME) and ":" in url.removeprefix(SCHEME).rpartition("@")[0]:
+            raise ValueError("must not hold a password; options.password does")
+        return url
 
     def limits(self, sync: Sync, operation: Operation, count: int) -> Limits:
         """Give the rows of one file."""
@@ -62,83 +73,65 @@ class Files(Destination):
         ending = target.format + (".gz" if target.gzip and target.format != "parquet" else "")
         try:
             if batch.sync.mode == "snapshot":
-                self._write(f"{name}{_part(batch.number)}.{ending}", _pack(_table(batch), target))
+                self._open().write(f"{name}{_part(batch.number)}.{ending}", _pack(_table(batch), target))
                 if batch.is_last:
                     self._drop_later_parts(name, batch.number, ending)
             else:
-                self._write(f"{name}/{self._name_once(name, batch)}.{ending}", _pack(_table(batch), target))
+                self._open().write(f"{name}/{self._name_once(name, batch)}.{ending}", _pack(_table(batch), target))
         except OSError as error:
             self._say(error)
         return [SENT] * len(batch.rows)
 
     def ask(self, caller: Caller) -> None:
         """Look at the folder."""
-        files, folder = self._open()
         try:
-            files.get_file_info(folder)
+            self._open().look()
         except OSError as error:
             self._say(error)
 
     def close(self) -> None:
         """Let go of the store."""
-        self._opened.clear()
+        while self._opened:
+            self._opened.pop().close()
 
     @property
     def address(self) -> str:
         """Give the URL."""
         return self.url
 
-    def _open(self) -> tuple[pa.fs.FileSystem, str]:
-        if self._opened:
-            return self._opened[0]
+    def _open(self) -> Store:
+        if not self._opened:
+            options = {name: value.get_secret_value() for name, value in self.options.items()}
+            self._opened.append(self._find(options))
+        return self._opened[0]
+
+    def _find(self, options: dict[str, str]) -> Store:
+        if self.url.startswith(SCHEME):
+            return SftpStore(self.url, options, self.place)
         try:
-            self._opened.append(self._find())
+            return ArrowStore(self.url, options)
         except (pa.ArrowInvalid, TypeError, OSError) as error:
             raise SettingsError(
                 f"{self.place} cannot be opened: {error}", hint=f"Mend {self.place}.url or its options."
             ) from error
-        return self._opened[0]
-
-    def _find(self) -> tuple[pa.fs.FileSystem, str]:
-        scheme, _, rest = self.url.partition("://")
-        if not rest:
-            return pa.fs.LocalFileSystem(), self.url.rstrip("/")
-        if self.options and scheme in STORES:
-            options = {name: value.get_secret_value() for name, value in self.options.items()}
-            return getattr(pa.fs, STORES[scheme])(**options), rest.rstrip("/")
-        files, folder = pa.fs.FileSystem.from_uri(self.url.rstrip("/"))
-        return files, folder
-
-    def _write(self, name: str, content: pa.Buffer) -> None:
-        """Put a file there at once: a store shows an object when it is whole, and a folder renames."""
-        files, folder = self._open()
-        path = f"{folder}/{name}"
-        is_local = files.type_name == "local"
-        if is_local:
-            files.create_dir(path.rpartition("/")[0], recursive=True)
-        written = f"{path}.part" if is_local else path
-        with files.open_output_stream(written) as stream:
-            stream.write(content)
-        if is_local:
-            files.move(written, path)
 
     def _name_once(self, name: str, batch: Batch) -> str:
         """Give a name that sorts by time; a batch that comes again keeps the one that it has."""
-        files, folder = self._open()
-        for info in files.get_file_info(pa.fs.FileSelector(f"{folder}/{name}", allow_not_found=True)):
-            if f"-{batch.id}." in info.base_name and not info.base_name.endswith(".part"):
-                return str(info.base_name).partition(f"-{batch.id}.")[0] + f"-{batch.id}"
+        for known in self._open().names(name):
+            if f"-{batch.id}." in known and not known.endswith(".part"):
+                return known.partition(f"-{batch.id}.")[0] + f"-{batch.id}"
         return f"{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}-{batch.id}"
 
     def _drop_later_parts(self, name: str, last: int, ending: str) -> None:
         """Take away what a larger snapshot before this one left."""
-        files, folder = self._open()
-        while files.get_file_info(f"{folder}/{name}{_part(last + 1)}.{ending}").type == pa.fs.FileType.File:
+        store = self._open()
+        while store.is_file(f"{name}{_part(last + 1)}.{ending}"):
             last += 1
-            files.delete_file(f"{folder}/{name}{_part(last)}.{ending}")
+            store.delete(f"{name}{_part(last)}.{ending}")
 
     def _say(self, error: OSError) -> NoReturn:
         said = str(error)
+        self.close()
         if isinstance(error, PermissionError) or any(word in said.lower() for word in KEY_REFUSED):
             raise CredentialsError(
                 f"{self.place}: {said}", hint=f"Give the right to write at {self.url}, or mend {self.place}.options."
