@@ -29,22 +29,30 @@ LIMIT = 1.5
 NEW_EVENTS = 10_000
 ROUNDS = 3
 EVENTS_PER_SESSION = 10
-SESSIONS_PER_COOKIE = 2
+RETURNING = 40
+"""Of a hundred sessions so many are of a cookie that was seen before: mostly lately, some at any time."""
 PER_DAY = 50_000
 """A longer history is more days, not busier ones: it is the same site, years later."""
 LAST_DAY = datetime(2026, 6, 30, tzinfo=UTC)
 PAGE = "contexts_com_snowplowanalytics_snowplow_web_page_1"
 SETTINGS = ModelSettings(conversions=[{"name": "signed_up", "condition": "event_name = 'sign_up'"}])
 DRAW = """
+with sessions as (
+    select s, case
+        when hash(s) % 100 >= $returning then s
+        else s - cast(floor(exp(ln(s + 1) * (hash(s + 0.5) % 1000000) / 1000000.0)) as bigint)
+    end as cookie
+    from range($first // $per_session, ($last - 1) // $per_session + 1) as numbers(s)
+)
 select
     'e' || n as event_id,
     case when n % 10 = 0 then 'page_view' when n % 97 = 3 then 'sign_up' when n % 10 = 7 then 'link_click'
         else 'page_ping' end as event_name,
     'web' as platform, 'acme' as app_id,
-    md5('c' || ((n // $per_session) // $per_cookie)) as domain_userid,
-    md5('s' || (n // $per_session)) as domain_sessionid,
-    cast((n // $per_session) % $per_cookie + 1 as int) as domain_sessionidx,
-    case when (n // $per_session // $per_cookie) % 10 = 0 then 'u' || (n // $per_session // $per_cookie) end as user_id,
+    md5('c' || cookie) as domain_userid,
+    md5('s' || s) as domain_sessionid,
+    cast(1 + (s - cookie) % 7 as int) as domain_sessionidx,
+    case when hash(cookie // 3) % 10 = 0 then 'u' || (cookie // 3) end as user_id,
     $start + to_microseconds(cast(n * $step_us as bigint)) as at,
     'https://acme.com/p/' || (n % 50) as page_url, 'acme.com' as page_urlhost, '/p/' || (n % 50) as page_urlpath,
     'Page ' || (n % 50) as page_title,
@@ -54,6 +62,7 @@ select
     cast(n % 3000 as int) as pp_yoffset_max, 'DE' as geo_country, 'de-DE' as br_lang,
     md5('p' || (n // 10)) as view_id
 from range($first, $last) as numbers(n)
+inner join sessions on sessions.s = n // $per_session
 """
 
 
@@ -62,7 +71,7 @@ def draw_events(first: int, last: int, start: datetime) -> pa.Table:
     connection.execute("set timezone = 'UTC'")
     values = {
         "first": first, "last": last, "start": start, "step_us": 86_400_000_000 / PER_DAY,
-        "per_session": EVENTS_PER_SESSION, "per_cookie": SESSIONS_PER_COOKIE,
+        "per_session": EVENTS_PER_SESSION, "returning": RETURNING,
     }  # fmt: skip
     drawn = connection.execute(DRAW, values).to_arrow_table()
     moments = dict.fromkeys(("collector_tstamp", "derived_tstamp", "dvce_created_tstamp", "load_tstamp"), drawn["at"])

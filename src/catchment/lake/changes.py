@@ -1,7 +1,7 @@
 """Which files came into a table between two of its versions, read from its Delta log."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import unquote
 
@@ -11,6 +11,7 @@ from deltalake import DeltaTable
 from deltalake.fs.fs_handler import DeltaStorageHandler
 from pyarrow.fs import FileSystem, PyFileSystem
 
+from catchment.errors import LakeError
 from catchment.lake.lake import Lake
 
 
@@ -53,6 +54,19 @@ def appended_since(lake: Lake, table: str, version: int) -> Appended | None:
     if any(not info.is_file for info in files.get_file_info(paths)):
         return None
     return Appended(delta, paths)
+
+
+def still_stands(lake: Lake, table: str, versions: Sequence[int]) -> bool:
+    """Say whether all these versions of a table can be read: neither their log nor their files were cleaned up."""
+    try:
+        for version in versions:
+            delta = lake.delta(table, version)
+            paths = pa.table(delta.get_add_actions())["path"].to_pylist()
+            if any(not info.is_file for info in _files(delta).get_file_info(paths)):
+                return False
+    except LakeError:
+        return False
+    return True
 
 
 def _actions(files: FileSystem, version: int) -> list[dict[str, Any]] | None:

@@ -66,15 +66,35 @@ def _show_plan(conn: duckdb.DuckDBPyConnection, lake: Lake, plan: dict[str, Any]
         "create table build_slice as select cast($first_day as date) as first_day, cast($last_day as date) as last_day",
         {"first_day": plan["first_day"], "last_day": plan["last_day"]},
     )
+    _show_former_mapping(conn, lake, plan)
     columns = ", ".join(plan["columns"])
     appended = None if plan["since"] is None else appended_since(lake, "events", plan["since"])
     if appended is None:
-        conn.execute(f"create view new_events as select {columns} from events")
+        conn.execute(f"create view new_events as select {columns} from events where {_seen_within(plan)}")
         return
     rows = appended.read(plan["columns"])
     conn.register("appended_events", rows)
     conn.execute(f"create table new_events as select {columns} from appended_events")
     conn.unregister("appended_events")
+
+
+def _show_former_mapping(conn: duckdb.DuckDBPyConnection, lake: Lake, plan: dict[str, Any]) -> None:
+    conn.execute("create table former_mapping (domain_userid varchar, user_id varchar, person_id varchar)")
+    for version in plan["mapping_versions"]:
+        conn.register("former_version", lake.delta("user_mapping", version).to_pyarrow_dataset())
+        conn.execute(
+            "insert into former_mapping select domain_userid, user_id, person_id from former_version "
+            "except select * from former_mapping"
+        )
+        conn.unregister("former_version")
+
+
+def _seen_within(plan: dict[str, Any]) -> str:
+    """SQL: the days of a slice. A visit that began on one of them was seen on it, so other days need no look."""
+    if plan["first_day"] is None:
+        return "true"
+    first, last = (f"timestamptz '{plan[name]} 00:00:00+00'" for name in ("first_day", "last_day"))
+    return f"collector_tstamp >= {first} and collector_tstamp < {last} + to_days(1)"
 
 
 def _text(value: str) -> str:

@@ -59,10 +59,10 @@ class Lake:
         """Give the URL of one table."""
         return f"{self.uri}/{table}"
 
-    def delta(self, table: str) -> DeltaTable:
-        """Open one table at its newest version; raises LakeError where it was never written."""
+    def delta(self, table: str, version: int | None = None) -> DeltaTable:
+        """Open one table at its newest version, or at the one named; raises LakeError where that was never written."""
         try:
-            return DeltaTable(self.path(table), storage_options=self.storage_options)
+            return DeltaTable(self.path(table), version=version, storage_options=self.storage_options)
         except TableNotFoundError as error:
             raise LakeError(f"The lake has no table '{table}' yet.", hint="`catchment run` fills it.") from error
         except (OSError, DeltaError) as error:

@@ -11,21 +11,27 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from catchment.lake.changes import appended_since
+from catchment.lake.changes import appended_since, still_stands
 from catchment.lake.lake import Lake
 from catchment.model import ModelSettings
 from catchment.tables import MODEL_BUILDS
 
 PROJECT = Path(__file__).parent / "dbt"
+MAPPING = "user_mapping"
+"""It says whose rows are whose, so a change of it touches rows that no new event does."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """One build: `since` is the version of `events` that the models stand at, None where all is built anew."""
+    """One build: `since` is the version of `events` that the models stand at, None where all is built anew.
+
+    `mapping_versions` are those of `user_mapping` that standing rows may have been made with.
+    """
 
     since: int | None
     through: int
     reason: str
+    mapping_versions: tuple[int, ...] = ()
     first_day: date | None = None
     last_day: date | None = None
 
@@ -48,7 +54,11 @@ def plan_build(lake: Lake, fingerprint: str, *, full_refresh: bool) -> Plan:
     since = min(int(builds[model]["events_version"]) for model in merged_models())
     if appended_since(lake, "events", since) is None:
         return Plan(None, through, "events were removed, or the log of their arrival was")
-    return Plan(since, through, f"events since version {since}")
+    oldest = min(int(builds[model]["mapping_version"]) for model in merged_models())
+    mapping = range(oldest, lake.delta(MAPPING).version() + 1)
+    if not still_stands(lake, MAPPING, mapping):
+        return Plan(None, through, f"the {MAPPING} that the models were built with is gone")
+    return Plan(since, through, f"events since version {since}", tuple(mapping))
 
 
 def merged_models() -> list[str]:
@@ -74,9 +84,7 @@ def forget_builds(lake: Lake) -> None:
 
 
 def note_builds(lake: Lake, models: list[str], fingerprint: str, through: int) -> None:
-    """Note which version of `events` these models stand at now."""
-    rows = [
-        {"model": name, "fingerprint": fingerprint, "events_version": through, "built_at": datetime.now(UTC)}
-        for name in models
-    ]
+    """Note which versions of `events` and of `user_mapping` these models stand at now."""
+    stand_at = {"events_version": through, "mapping_version": lake.version(MAPPING), "built_at": datetime.now(UTC)}
+    rows = [{"model": name, "fingerprint": fingerprint, **stand_at} for name in models]
     lake.merge(MODEL_BUILDS.name, pa.Table.from_pylist(rows, schema=MODEL_BUILDS.schema))

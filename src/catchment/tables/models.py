@@ -7,11 +7,12 @@ MODEL_BUILDS = Table(
     "model_builds",
     "model",
     ("model",),
-    "one model that is brought up to date: the version of `events` it stands at, and a mark of the SQL and settings",
+    "one model that is brought up to date: which `events` and `user_mapping` it stands at, and a mark of SQL, settings",
     columns(
         model=STRING,
         fingerprint=STRING,
         events_version=LONG,
+        mapping_version=LONG,
         built_at=TIMESTAMP,
     ),
 )

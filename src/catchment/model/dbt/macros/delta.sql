@@ -35,15 +35,3 @@
   {%- set is_merged = config.get("materialized") == "delta" and config.get("unique_key") -%}
   {{ return(execute and is_merged and not should_full_refresh() and load_relation(this) is not none) }}
 {% endmacro %}
-
-{# Those of our tables that stand from earlier builds, by name; none where all is built anew. #}
-{% macro standing_tables(names) %}
-  {%- set standing = {} -%}
-  {%- if execute and not flags.FULL_REFRESH -%}
-    {%- for name in names -%}
-      {%- set relation = adapter.get_relation(this.database, this.schema, name) -%}
-      {%- if relation is not none -%}{%- do standing.update({name: relation}) -%}{%- endif -%}
-    {%- endfor -%}
-  {%- endif -%}
-  {{ return(standing) }}
-{% endmacro %}

@@ -1,32 +1,36 @@
 {{ config(materialized="table", tags=["always"]) }}
-{#- Grain: one day on which a visit that must be counted anew was seen. Those are the visits of new events, and those whose
-    person has changed by somebody logging in: found by comparing, so a build that was cut off is made good by the next. -#}
--- depends_on: {{ ref("user_mapping") }}
-{% set standing = standing_tables(["sessions", "conversions", "page_views"]) -%}
-with touched as (
-  select {{ visit_id() }} as visit_id from {{ source("lake", "new_events") }} where {{ is_counted() }}
-  {%- for table in standing %}
+{#- Grain: one day on which a visit that must be counted anew was seen with one cookie ('' for none). Those are the visits of new
+    events, and those of cookies that belong to another user or person than the tables that stand were made with. -#}
+with changed as (
+  select domain_userid
+  from (
+    select domain_userid, user_id, person_id from {{ source("lake", "former_mapping") }}
+    except
+    select domain_userid, user_id, person_id from {{ ref("user_mapping") }}
+  ) as left_behind
   union
-  select stands.{{ "visit_id" if table == "conversions" else "domain_sessionid" }}
-  from {{ standing[table] }} as stands
-  left join {{ ref("user_mapping") }} as mapping on mapping.domain_userid = stands.domain_userid
-  where coalesce(mapping.person_id, stands.domain_userid) <> stands.person_id
-    or coalesce(mapping.user_id, stands.domain_userid) <> stands.stitched_user_id
-  {%- endfor %}
+  select domain_userid
+  from (
+    select domain_userid, user_id, person_id from {{ ref("user_mapping") }}
+    except
+    select domain_userid, user_id, person_id from {{ source("lake", "former_mapping") }}
+  ) as joined_now
 ),
 
-starts as (
-  select days.visit_id, min(days.event_date) as start_date
-  from {{ ref("visit_days") }} as days
-  inner join touched on touched.visit_id = days.visit_id
-  group by days.visit_id
+touched as (
+  select {{ visit_id() }} as visit_id from {{ source("lake", "new_events") }} where {{ is_counted() }}
+  union
+  select visit_id from {{ ref("visit_days") }} where domain_userid in (select domain_userid from changed)
+),
+
+days as (
+  select visit_id, event_date, domain_userid, min(event_date) over (partition by visit_id) as start_date
+  from {{ ref("visit_days") }}
+  where visit_id in (select visit_id from touched)
 )
 
-select distinct
-  days.visit_id, days.event_date,
-  {{ week_of("starts.start_date") }} as session_week
-from {{ ref("visit_days") }} as days
-inner join starts on starts.visit_id = days.visit_id
+select days.visit_id, days.event_date, days.domain_userid, {{ week_of("days.start_date") }} as session_week
+from days
 inner join {{ source("lake", "build_slice") }} as slice
-  on (slice.first_day is null or starts.start_date >= slice.first_day)
-  and (slice.last_day is null or starts.start_date <= slice.last_day)
+  on (slice.first_day is null or days.start_date >= slice.first_day)
+  and (slice.last_day is null or days.start_date <= slice.last_day)

@@ -4,6 +4,9 @@
 ) }}
 {#- Grain: one day on which a visit was seen with a cookie ('' for none). It only grows, in whatever order events come. It says
     which files hold a visit's events, and when a cookie was first seen. -#}
+{%- set weeks -%}
+  select distinct {{ week_of("cast(collector_tstamp as date)") }} from {{ source("lake", "new_events") }}
+{%- endset %}
 with seen as (
   select
     {{ visit_id() }} as visit_id,
@@ -18,7 +21,7 @@ with seen as (
 
 stood as (
   select stands.visit_id, stands.event_date, stands.domain_userid, stands.first_tstamp
-  from {{ this }} as stands
+  from {{ rows_of(this, "event_week", weeks) }} as stands
   inner join seen
     on seen.visit_id = stands.visit_id and seen.event_date = stands.event_date and seen.domain_userid = stands.domain_userid
 ),
