@@ -398,3 +398,52 @@ def test_an_export_from_a_lake_without_events_says_what_fills_it(tmp_path: Path)
         with pytest.raises(LakeError, match=r"no table '(failed_)?events' yet") as raised:
             export(str(tmp_path / "out"))
         assert "catchment run" in raised.value.hint
+
+
+def exported(project: Project) -> list[list[str]]:
+    project.export_enriched(str(project.folder / "theirs.tsv"))
+    return [line.split("\t") for line in (project.folder / "theirs.tsv").read_text().splitlines()]
+
+
+def compared(project: Project, lines: list[list[str]]) -> dict[str, Any]:
+    (project.folder / "theirs.tsv").write_text("".join("\t".join(line) + "\n" for line in lines))
+    return {row.what: (row.events, row.example) for row in project.compare([str(project.folder / "theirs.tsv")])}
+
+
+def test_a_pipeline_that_has_the_same_events_differs_in_nothing(make_project: Make) -> None:
+    project = make_project()
+    fill(project)
+    told = compared(project, exported(project))
+    assert told["events in both"] == (3, "")
+    assert [what for what, (count, _) in told.items() if count] == ["events in both"]
+
+
+def test_two_pipelines_are_compared_event_by_event_and_column_by_column(make_project: Make) -> None:
+    project = make_project()
+    fill(project)
+    lines, names = exported(project), [column.name for column in COLUMNS]
+    place = {name: names.index(name) for name in names}
+    here = lines.pop()[place["event_id"]]
+    lines[0][place["br_family"]], lines[0][place["etl_tstamp"]] = "Netscape", "2020-01-01 00:00:00.000"
+    stranger = [*lines[0]]
+    stranger[place["event_id"]] = "11111111-1111-4111-8111-111111111111"
+    told = compared(project, [*lines, stranger, stranger, ["no event"]])
+    assert told["events in both"] == (2, "")
+    assert told["only there"] == (1, "11111111-1111-4111-8111-111111111111")
+    assert told["only here, received meanwhile"] == (1, here)
+    assert told["lines that are no event"] == (1, "")
+    differences = {what: count for what, (count, _) in told.items() if what.startswith("differ")}
+    assert differences == {"differ in br_family": 1}
+    assert "there 'Netscape', here" in told["differ in br_family"][1]
+
+
+def test_an_event_that_failed_here_is_told_apart_from_a_lost_one(make_project: Make) -> None:
+    project = make_project()
+    fill(project)
+    lines = exported(project)
+    bad = page_view(eid="22222222-2222-4222-8222-222222222222", co="{")
+    send(project, payload(bad))
+    assert project.enrich().failed == 1
+    lines[0][[column.name for column in COLUMNS].index("event_id")] = bad["eid"]
+    told = compared(project, lines)
+    assert told["only there"][0] == told["of these failed here"][0] == 1

@@ -32,6 +32,19 @@ def import_(
 
 
 @app.command()
+def compare(
+    places: Annotated[list[str], typer.Argument(help="Files, folders or URLs of Snowplow's enriched TSV.")],
+    project: ProjectOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what another pipeline has and the lake has not, and in which columns both tell an event differently.
+
+    Example: catchment compare s3://acme-archive/enriched/2026/11/01/
+    """
+    tell("compare", open_project(project).compare(places), as_json)
+
+
+@app.command()
 def export(
     kind: Annotated[str, typer.Argument(help="enriched: events as Snowplow's TSV. failed: failed events as bad rows.")],
     place: Annotated[str, typer.Argument(help="A file or URL; packed where it ends in .gz.")],

@@ -15,6 +15,7 @@ from catchment.tables import OFFSET, PAYLOADS
 
 ENRICHED, RAW = "enriched", "raw"
 _SLICE = 4_000
+_COMPARED = 20_000
 _DERIVED_BY_NOBODY = ("contexts_com_snowplowanalytics_iglu_validation_info_1",)
 
 
@@ -42,6 +43,25 @@ class ExchangeVerbs(Opened):
         options = self.settings.lake.storage_options
         files = [file for place in places for file in find_files(place, options)]
         return [self._import_file(kind, file) for file in files]
+
+    def compare(self, places: list[str]) -> list[Any]:
+        """Compare files of enriched events of another pipeline with the lake, event by event; changes nothing.
+
+        A line that is no event cannot be compared, and is counted.
+        """
+        from catchment.lake.compare import Compared, Comparison
+        from catchment.lake.objects import find_files, opened_copy
+
+        self.resolver.reread()
+        options = self.settings.lake.storage_options
+        reader, comparison, unreadable = self._reader(ENRICHED), Comparison(self.lake), 0
+        for found in [file for place in places for file in find_files(place, options)]:
+            with opened_copy(found, options) as (content, file):
+                for lines in _slices(_records(ENRICHED, file, content, self.clock()), _COMPARED):
+                    read = reader.enrich(lines, self.clock())
+                    comparison.add(read.events)
+                    unreadable += read.failed.num_rows
+        return [*comparison.rows(), *([Compared("lines that are no event", unreadable)] if unreadable else [])]
 
     def export_enriched(
         self, place: str, *, since: datetime | None = None, until: datetime | None = None, schemas: tuple[str, ...] = ()
@@ -176,7 +196,7 @@ def _records(kind: str, file: BinaryIO, content: str, now: datetime) -> Iterator
         }
 
 
-def _slices(records: Iterator[dict[str, Any]]) -> Iterator[pa.Table]:
+def _slices(records: Iterator[dict[str, Any]], size: int = _SLICE) -> Iterator[pa.Table]:
     numbered = ({**record, OFFSET: number} for number, record in enumerate(records))
-    while rows := list(itertools.islice(numbered, _SLICE)):
+    while rows := list(itertools.islice(numbered, size)):
         yield pa.Table.from_pylist(rows, schema=PAYLOADS.schema)
