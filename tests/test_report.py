@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import pyarrow as pa
+import pytest
 
-from catchment.report import to_rows
+from catchment.report import show, to_rows
 
 
 class Named(NamedTuple):
@@ -33,3 +34,8 @@ def test_a_list_of_reports_is_a_row_each_whatever_they_are_made_of() -> None:
 
 def test_one_report_is_one_row() -> None:
     assert to_rows(Named("events", 1)) == to_rows(Kept("events", 1)) == [{"table": "events", "rows": 1}]
+
+
+def test_what_a_visitor_wrote_is_printed_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    show("trace", {"page_title": "[/b] or [red]"})
+    assert "[/b] or [red]" in capsys.readouterr().out

@@ -6,6 +6,7 @@ from typing import Any
 import pyarrow as pa
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 console = Console()
@@ -15,6 +16,7 @@ HEADINGS = {
     "enrich": "Enrich: payloads to events",
     "schema lint": "Schemas: faults",
     "schema check": "Schemas: what each version breaks",
+    "compare": "Compare: their events and ours",
     "import": "Import: files to events",
     "replay": "Replay: failed events once more",
     "replay --dry-run": "Replay: what would be sent again",
@@ -31,6 +33,8 @@ HEADINGS = {
     "conservation": "Conservation: what came in is what came out",
 }
 
+EMPTY = {"schema lint": "none", "schema check": "nothing"}
+"""What is said where a report has no rows, other than that there was nothing to do."""
 
 COLUMNS = {
     name: tuple(columns.split())
@@ -52,7 +56,7 @@ def show(verb: str, report: Any) -> None:
         rows = [{name: row[name] for name in COLUMNS[verb] if name in row} for row in rows]
     heading = HEADINGS.get(verb, verb)
     if not rows:
-        console.print(f"[bold]{heading}[/]: nothing to do")
+        console.print(f"[bold]{heading}[/]: {EMPTY.get(verb, 'nothing to do')}")
         return
     names = list(dict.fromkeys(name for row in rows for name in row))
     console.print(f"[bold]{heading}[/]")
@@ -94,7 +98,7 @@ def show_plan(plan: Any) -> None:
         if examples:
             show(f"{kind.replace('_', ' ').capitalize()}, for example", [_flat(one) for one in examples])
     if plan.needs_confirmation:
-        console.print(f"[yellow bold]needs --confirm[/] {plan.needs_confirmation}", soft_wrap=True)
+        console.print(f"[yellow bold]needs --confirm[/] {escape(plan.needs_confirmation)}", soft_wrap=True)
     console.print(f"`catchment sync apply {plan.sync}` does exactly this (plan {plan.plan_id}).", soft_wrap=True)
 
 
@@ -118,4 +122,4 @@ def _format(value: Any) -> str:
         case dict():
             return ", ".join(f"{name} {_format(item)}" for name, item in value.items())
         case _:
-            return str(value)
+            return escape(str(value))

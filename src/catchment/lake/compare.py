@@ -112,7 +112,7 @@ class Comparison:
             if rows:
                 self._differ[name] = self._differ.get(name, 0) + len(rows)
                 id_ = theirs["event_id"][rows[0]].as_py()
-                self._examples.setdefault(name, f"{id_}: there {_brief(there[rows[0]])}, here {_brief(here[rows[0]])}")
+                self._examples.setdefault(name, f"{id_}: {_beside(there[rows[0]], here[rows[0]])}")
 
 
 def _values(table: pa.Table, name: str) -> list[Any]:
@@ -136,6 +136,10 @@ def _told(value: Any) -> Any:
             return value
 
 
-def _brief(value: Any) -> str:
-    text = repr(value) if not isinstance(value, datetime) else value.isoformat()
-    return text if len(text) <= _EXAMPLE else f"{text[:_EXAMPLE]}…"
+def _beside(there: Any, here: Any) -> str:
+    """Put two values beside each other, long ones from shortly before where they part."""
+    texts = [value.isoformat() if isinstance(value, datetime) else repr(value) for value in (there, here)]
+    same = next((n for n, (one, other) in enumerate(zip(*texts, strict=False)) if one != other), 0)
+    start = 0 if max(map(len, texts)) <= _EXAMPLE else max(0, same - _EXAMPLE // 3)
+    there, here = (f"{'…' * (start > 0)}{text[start : start + _EXAMPLE]}" for text in texts)
+    return f"there {there}, here {here}"
