@@ -16,8 +16,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from catchment.listen import running
 from catchment.sandbox import SandboxSettings
 from catchment.sandbox.server import serve_sandbox
-from tests.activate.conftest import World, free_port
+from tests.activate.conftest import World
 from tests.activate.kills import torment
+from tests.ports import free_port
 
 ROUNDS = 50
 VENDORS = ("braze", "salesforce", "meta")

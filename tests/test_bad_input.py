@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from catchment.project import Project
+from tests.ports import free_port
 
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("CATCHMENT_")}
 
@@ -98,9 +99,7 @@ def test_an_audience_that_names_a_missing_column(project: Project) -> None:
 
 def test_a_destination_with_a_wrong_key(project: Project) -> None:
     content = yaml.safe_load((project.folder / "catchment.yml").read_text())
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     braze = content["activate"]["destinations"]["braze"] | {"api_key": "wrong", "url": f"http://127.0.0.1:{port}/braze"}
     change(project, activate={"destinations": {"braze": braze}}, sandbox={"enabled": True, "port": port})
     code, said = type_in(project.folder, "check")

@@ -1,6 +1,5 @@
 """A small company: a real lake in a folder, the real sandbox over loopback, and syncs to its three vendors."""
 
-import socket
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -24,6 +23,7 @@ from catchment.sandbox import SandboxSettings
 from catchment.sandbox.server import VENDORS, serve_sandbox
 from catchment.sandbox.vendors import braze, meta, salesforce
 from catchment.tables import AUDIENCE_MEMBERS, PROPENSITY_SCORES
+from tests.ports import free_port
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 AUDIENCE = "prospects"
@@ -92,13 +92,6 @@ class SharedSession:
 
     def ibis(self) -> Any:
         raise NotImplementedError("Syncs ask in SQL.")
-
-
-def free_port() -> int:
-    """Give a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 SESSION = cache(SharedSession)

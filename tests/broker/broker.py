@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
+
 JARS = Path(__file__).parents[2] / ".broker"
 CLUSTER_ID = "MkU3OEVBNTcwNTJENDM2Qk"
 STARTS_WITHIN_S = 60.0
@@ -20,7 +22,7 @@ STARTS_WITHIN_S = 60.0
 class Broker:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.port, controller_port = _free_ports(2)
+        self.port, controller_port = free_port(), free_port()
         self.servers = f"127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
         self._properties = folder / "server.properties"
@@ -81,13 +83,3 @@ def running_broker(folder: Path) -> Iterator[Broker]:
         yield broker
     finally:
         broker.kill()
-
-
-def _free_ports(count: int) -> list[int]:
-    probes = [socket.socket() for _ in range(count)]
-    for probe in probes:
-        probe.bind(("127.0.0.1", 0))
-    ports = [int(probe.getsockname()[1]) for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports

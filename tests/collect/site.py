@@ -11,6 +11,7 @@ from catchment.collect import CollectSettings
 from catchment.collect.log import open_log
 from catchment.collect.server import serve_collector
 from catchment.listen import running
+from tests.ports import free_port
 
 TP2 = "/com.snowplowanalytics.snowplow/tp2"
 MAX_BODY_BYTES = 2_000
@@ -63,12 +64,6 @@ class Site(NamedTuple):
             return log.depth()
         finally:
             log.close()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def settings_for(**changes: Any) -> CollectSettings:

@@ -1,6 +1,5 @@
 """One project that the journey's tests share: 500 visitors came, and every stage ran once."""
 
-import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,6 +10,7 @@ import yaml
 from catchment.demo import serving_collector
 from catchment.project import Project
 from catchment.settings import load_settings
+from tests.ports import free_port
 
 VISITORS = 500
 
@@ -25,12 +25,6 @@ class Clock:
 
     def __call__(self) -> datetime:
         return datetime.now(UTC) - self.behind
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="session")

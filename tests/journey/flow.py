@@ -18,7 +18,7 @@ from catchment.demo import serving_collector
 from catchment.errors import CatchmentError
 from catchment.project import Project
 from tests.clients import Clients
-from tests.journey.conftest import free_port
+from tests.ports import free_port
 
 TP2 = "/com.snowplowanalytics.snowplow/tp2"
 SCHEMA = "iglu:com.snowplowanalytics.snowplow/payload_data/jsonschema/1-0-4"

@@ -1,7 +1,6 @@
 """A lake in an object store, by a local S3 server: conditional puts let two writers at once lose nothing."""
 
 import multiprocessing
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from catchment.lake import LakeSettings
 from catchment.lake.engine import open_engine
 from catchment.lake.lake import Lake
 from tests.lake.test_upkeep import events
+from tests.ports import free_port
 
 STARTS_WITHIN_S = 60.0
 ROWS = 12
@@ -42,9 +42,7 @@ def append(url: str, own: str, first: int) -> None:
 
 @pytest.fixture
 def server() -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

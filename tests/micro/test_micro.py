@@ -15,7 +15,8 @@ from catchment.listen import running
 from catchment.micro import MicroOptions
 from catchment.micro.server import serve_micro
 from catchment.project import examples_folder
-from tests.collect.site import TP2, Site, free_port
+from tests.collect.site import TP2, Site
+from tests.ports import free_port
 from tests.trackers.conftest import CHROMIUM, page, serving
 
 __all__ = ["page"]

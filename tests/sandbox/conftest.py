@@ -1,6 +1,5 @@
 """One sandbox over loopback for all tests of this folder, emptied before each."""
 
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,12 +9,7 @@ import pytest
 from catchment.listen import running
 from catchment.sandbox import SandboxSettings
 from catchment.sandbox.server import VENDORS, serve_sandbox
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from tests.ports import free_port
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,7 @@ from catchment.listen import running
 from catchment.sandbox import SandboxSettings
 from catchment.sandbox.server import serve_sandbox
 from catchment.sandbox.vendors.braze import KEY
-
-from .conftest import free_port
+from tests.ports import free_port
 
 AUTH = {"Authorization": f"Bearer {KEY}"}
 

@@ -2,7 +2,6 @@
 
 import functools
 import shutil
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from catchment.demo import serving_collector
 from catchment.project import Project
+from tests.ports import free_port
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 WRITE_KEYS = {"site": "browser-key", "shop": "server-key"}
@@ -54,9 +54,7 @@ def project(tmp_path: Path) -> Iterator[Project]:
     content = settings.read_text()
     # The addresses of this machine are in no database.
     content = content.replace("    - type: ip_lookup\n      path: data/geo.mmdb\n", "")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     keys = "".join(f"    {name}: {key}\n" for name, key in WRITE_KEYS.items())
     settings.write_text(f"{content}\ncollect:\n  port: {port}\n  write_keys:\n{keys}")
     project = Project.open(tmp_path)

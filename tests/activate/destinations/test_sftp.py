@@ -1,6 +1,5 @@
 """Files behind a real SFTP server: who is talked to, and that a file appears whole and once."""
 
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from catchment.activate.caller import Unanswered, open_caller
 from catchment.activate.definition import Sync, parse_sync
 from catchment.activate.destination import Destination, open_destination
 from catchment.errors import CredentialsError, SettingsError
+from tests.ports import free_port
 
 from ..conftest import World
 from ..sftp_server import PASSWORD, Served, sftp_server
@@ -104,9 +104,7 @@ def test_what_a_server_did_not_take_comes_again(world: World, people: Any, serve
 
 
 def test_a_folder_that_may_not_be_written_and_a_server_that_is_not_there_are_told_apart(served: Served) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with pytest.raises(Unanswered):
         behind(served, f"sftp://cdp@127.0.0.1:{port}/in").check()
     with pytest.raises(SettingsError, match="must read sftp://USER@HOST"):

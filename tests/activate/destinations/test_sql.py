@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from catchment.activate.deliver import send_in_halves
 from catchment.activate.destination import Destination, open_destination
 from catchment.activate.staging import KEY, LEDGER, MOVES, Staged
 from catchment.errors import CredentialsError, DefinitionError, SettingsError
+from tests.ports import free_port
 
 from ..conftest import World
 
@@ -41,9 +41,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             if path.name.startswith(("postgres", "popen-", "pytest-")):
                 path.chmod(0o755)
         shutil.chown(folder, user)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     password = folder / "password"
     password.write_text("right")
     made = [str(programs["initdb"]), "-D", str(folder / "db"), "-U", "tester", "--no-sync", "-A", "scram-sha-256"]
