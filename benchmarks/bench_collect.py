@@ -27,7 +27,7 @@ from granian.server.embed import Server
 
 from catchment.collect import CollectSettings
 from catchment.collect.log import Payload, open_log
-from catchment.collect.server import Collector, serve, serve_collector
+from catchment.collect.server import Collector, run_loop, serve, serve_collector
 from catchment.listen import running
 
 GOAL_PER_S, GOAL_SHARE, GOAL_P99_MS = 12_000, 0.60, 25.0
@@ -85,12 +85,12 @@ def serve_ceiling(settings: CollectSettings, _: Path) -> None:
         await server.serve()
 
     pin(SERVER_CORE)
-    asyncio.run(run())
+    run_loop(run())
 
 
 def serve_forgetful(settings: CollectSettings, _: Path) -> None:
     pin(SERVER_CORE)
-    asyncio.run(serve(settings, Collector(settings, Forgets())))  # type: ignore[arg-type]
+    run_loop(serve(settings, Collector(settings, Forgets())))  # type: ignore[arg-type]
 
 
 def serve_durable(settings: CollectSettings, folder: Path) -> None:
@@ -173,7 +173,8 @@ def require_kept(settings: CollectSettings, folder: Path, answered: float) -> No
 
 
 def main() -> None:
-    seconds, trials, connections = (float(text) for text in [*sys.argv[1:], "4", "3", "64"][:3])
+    given = [float(text) for text in sys.argv[1:]]
+    seconds, trials, connections = [*given, *(4.0, 3.0, 64.0)[len(given) :]]
     pin(LOAD_CORE)
     servers = {"only answers": serve_ceiling, "log that forgets": serve_forgetful, "durable": serve_durable}
     done: dict[str, list[Trial]] = {name: [] for name in servers}

@@ -1,10 +1,11 @@
 """The HTTP side of the collector: a Granian server in this process, answering 200 only for what is durable."""
 
 import asyncio
+import gc
 import math
 import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,14 @@ from catchment.errors import CatchmentError
 from catchment.listen import require_free_port
 from catchment.observe import log as facts
 
+try:
+    import uvloop
+except ImportError:  # not made for every platform
+    uvloop = None  # type: ignore[assignment]
+
 HEAD_BYTES = 128 * 1024
+GARBAGE_OBJECTS = 10_000
+"""As often are cycles looked for; a request leaves none, and makes a hundred objects that are gone with it."""
 
 RouteSource = Callable[[Intake], Iterable[Route]]
 
@@ -130,10 +138,19 @@ def _serve_alone(settings: CollectSettings, folder: Path, more_routes: Iterable[
 
 def serve_into(log: Log, settings: CollectSettings, more_routes: Iterable[RouteSource] = ()) -> None:
     """Serve in this process until SIGTERM or SIGINT, with a log that is open, and close it."""
+    # What stands now stays to the end, so that the collector of garbage need not look at it again and again.
+    gc.freeze()
+    gc.set_threshold(GARBAGE_OBJECTS)
     try:
-        asyncio.run(serve(settings, Collector(settings, log, more_routes=more_routes)))
+        run_loop(serve(settings, Collector(settings, log, more_routes=more_routes)))
     finally:
         log.close()
+
+
+def run_loop(main: Coroutine[Any, Any, None]) -> None:
+    """Run to the end in uvloop, which saves a sixth of a request's processor time, or where there is none in asyncio."""
+    with asyncio.Runner(loop_factory=None if uvloop is None else uvloop.new_event_loop) as runner:
+        runner.run(main)
 
 
 async def serve(settings: CollectSettings, collector: Collector) -> None:

@@ -47,6 +47,7 @@ class LaneWriter:
         self._next = 1
         self._kept = 0
         self._segment: Segment | None = None
+        self._wal = ""
         self._connection: sqlite3.Connection | None = None
         self._began = 0.0
 
@@ -84,11 +85,12 @@ class LaneWriter:
         self._lock = self._lane = None
 
     def _ready(self, size: int) -> sqlite3.Connection:
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if self._segment is not None and not self._segment.wal.exists():
+        if self._segment is not None and not os.path.exists(self._wal):  # noqa: PTH110 - asked for each group
             facts.error("spool file %s was removed by another program; beginning a new one", self._segment.path)
             self._abandon()
             self.close()
+        if self._segment is None:
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         free = _free_bytes(self.folder)
         is_short = free < self.limits.keep_free_bytes + size
         if (is_short or self._is_roll_due()) and self._give_back_what_is_done():
@@ -123,7 +125,7 @@ class LaneWriter:
         if self._next == self._segment.first:
             return False
         is_old = self.clock() - self._began > self.limits.roll_s
-        return is_old or self._segment.wal.stat().st_size > self.limits.roll_bytes
+        return is_old or os.stat(self._wal).st_size > self.limits.roll_bytes  # noqa: PTH116 - asked for each group
 
     def _begin(self) -> sqlite3.Connection:
         lane = self._lane or self._take_lane()
@@ -132,6 +134,7 @@ class LaneWriter:
         segment = Segment(lane.log_id, self._next, self.folder)
         self._connection = create_segment(segment, self.limits.busy_s)
         self._segment = segment
+        self._wal = str(segment.wal)
         self._began = self.clock()
         lane.answer_roll()
         return self._connection
