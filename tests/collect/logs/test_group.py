@@ -97,7 +97,9 @@ def test_loops_of_several_threads_share_one_writer_and_each_is_answered():
         for number in range(50):
             await asyncio.gather(*(group.enter(b"%b %d %d" % (name, number, at)) for at in range(4)))
 
-    threads = [threading.Thread(target=lambda name=name: asyncio.run(some(name))) for name in (b"one", b"two", b"three")]
+    threads = [
+        threading.Thread(target=lambda name=name: asyncio.run(some(name))) for name in (b"one", b"two", b"three")
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
