@@ -1,53 +1,66 @@
 """Rows become batches: each as large as the smallest of rows, bytes and distinct ids allows."""
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeVar
 
 from catchment.activate.batch import Limits
-from catchment.activate.ledger import Sent
 
 BRACKETS = 64
 """Bytes of a request beside its rows."""
+CHUNK = 10_000
+"""About so many rows are made into bodies at a time."""
+
+Thing = TypeVar("Thing")
 
 
-def part_too_large(rows: Iterable[Sent], limits: Limits, refused: list[Sent]) -> Iterator[Sent]:
-    """Give the rows that a request may hold at all; the others go to `refused`."""
-    for one in rows:
-        if limits.row_bytes is not None and len(one.text) > limits.row_bytes:
-            refused.append(one)
-        else:
-            yield one
+def chunk_size(limits: Limits, count: int) -> int:
+    """Give how many rows to take at a time, so that no batch is cut short for it."""
+    if limits.rows is None:
+        return max(1, count)
+    return limits.rows * max(1, CHUNK // limits.rows)
 
 
-def group(rows: Iterable[Sent], limits: Limits, identity: list[str]) -> Iterator[list[Sent]]:
-    """Give the rows in groups that one request may hold."""
-    held: list[Sent] = []
-    ids: set[Any] = set()
-    size = BRACKETS
-    for one in rows:
-        bytes_more = len(one.text) + 1 if limits.size_bytes is not None else 0
-        known = _identity(one.body, identity) if limits.distinct_ids is not None else None
-        ids_more = 0 if known is None or known in ids else 1
-        if held and (_is_over(limits.rows, len(held) + 1) or _is_over(limits.size_bytes, size + bytes_more)
-                     or _is_over(limits.distinct_ids, len(ids) + ids_more)):  # fmt: skip
-            yield held
-            held, ids, size = [], set(), BRACKETS
-        held.append(one)
-        size += bytes_more
+def size_of(text: str) -> int:
+    """Give the bytes of a text on its way."""
+    return len(text) if text.isascii() else len(text.encode())
+
+
+def cut(texts: Sequence[str], bodies: Sequence[dict[str, Any]], limits: Limits, identity: list[str]) -> Iterator[slice]:
+    """Give the slices of rows that one request may hold."""
+    if limits.size_bytes is None and limits.distinct_ids is None:
+        yield from _evenly(len(texts), limits.rows)
+        return
+    start, size = 0, BRACKETS
+    ids: set[str] = set()
+    for number, text in enumerate(texts):
+        more = size_of(text) + 1 if limits.size_bytes is not None else 0
+        known = _identity(bodies[number], identity) if limits.distinct_ids is not None else ""
+        ids_more = 0 if known in ids else 1
+        if number > start and (_is_over(limits.rows, number - start + 1) or _is_over(limits.size_bytes, size + more)
+                               or _is_over(limits.distinct_ids, len(ids) + ids_more)):  # fmt: skip
+            yield slice(start, number)
+            start, size, ids = number, BRACKETS, set()
+        size += more
         ids.add(known)
-    if held:
-        yield held
+    if texts:
+        yield slice(start, len(texts))
 
 
-def with_last(groups: Iterable[list[Sent]]) -> Iterator[tuple[list[Sent], bool]]:
-    """Say of each group whether it is the last."""
-    before: list[Sent] | None = None
-    for rows in groups:
-        if before is not None:
-            yield before, False
-        before = rows
-    if before is not None:
-        yield before, True
+def with_last(things: Iterable[Thing]) -> Iterator[tuple[Thing, bool]]:
+    """Say of each thing whether it is the last."""
+    before: list[Thing] = []
+    for thing in things:
+        if before:
+            yield before.pop(), False
+        before.append(thing)
+    if before:
+        yield before.pop(), True
+
+
+def _evenly(count: int, rows: int | None) -> Iterator[slice]:
+    step = rows or max(1, count)
+    for start in range(0, count, step):
+        yield slice(start, min(start + step, count))
 
 
 def _is_over(limit: int | None, count: int) -> bool:

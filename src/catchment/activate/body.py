@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
+import polars as pl
 
 from catchment.activate.batch import Batch, Operation
 from catchment.activate.caller import Caller
@@ -32,28 +33,23 @@ class Bodies:
             "started_at": now.isoformat(),
         }
 
-    def put(self, row: Row) -> Row:
-        """Give what is told of a wanted row: no empty field but those that we had filled before and must clear.
+    def put(self, rows: pl.DataFrame) -> tuple[list[Row], list[str]]:
+        """Give what is told of wanted rows, also as text."""
+        bodies, texts = [], []
+        for payload, held, status in rows.select("payload", "held_payload", "last_status").iter_rows():
+            text = fill_variables(payload, self.variables)
+            body = orjson.loads(text)
+            if held is not None or "null" in text:
+                body = self._told(body, orjson.loads(held or b"{}"), status)
+                text = as_text(body)
+            bodies.append(body)
+            texts.append(text)
+        return bodies, texts
 
-        Where the destination counts fields, and what it holds is certain, only those that changed.
-        """
-        text = fill_variables(row["payload"], self.variables)
-        wanted: Row = orjson.loads(text)
-        if row["held_payload"] is None and "null" not in text:
-            return wanted
-        held: Row = orjson.loads(row["held_payload"] or b"{}")
-        told = {name: value for name, value in wanted.items() if self._is_told(name, value, held)}
-        is_certain = bool(held) and row["last_status"] not in UNSURE
-        if not (self.destination.charges_for_fields and is_certain):
-            return told
-        return {name: value for name, value in told.items() if name in self.identity or value != held.get(name)}
-
-    def take(self, row: Row, operation: Operation) -> Row:
-        """Give what is told of a leaver: the payload as it was accepted, or with null for what we had set."""
-        held = {name: value for name, value in orjson.loads(row["held_payload"]).items() if value is not None}
-        if operation != "clear":
-            return held
-        return {name: value if name in self.identity else None for name, value in held.items()}
+    def take(self, rows: pl.DataFrame, operation: Operation) -> tuple[list[Row], list[str]]:
+        """Give what is told of leavers: payloads as they were accepted, or with null for what we had set."""
+        bodies = [self._leaving(orjson.loads(held), operation) for held in rows["held_payload"]]
+        return bodies, [as_text(body) for body in bodies]
 
     def only_empty(self, batch: Batch, caller: Caller) -> Batch:
         """Leave out of a batch the fields that may only be filled, where the destination has a value already."""
@@ -66,7 +62,29 @@ class Bodies:
         ]
         return batch._replace(rows=rows)
 
+    def _told(self, wanted: Row, held: Row, status: str | None) -> Row:
+        """Give no empty field but those that we had filled before and must clear.
+
+        Where the destination counts fields, and what it holds is certain, only those that changed.
+        """
+        told = {name: value for name, value in wanted.items() if self._is_told(name, value, held)}
+        is_certain = bool(held) and status not in UNSURE
+        if not (self.destination.charges_for_fields and is_certain):
+            return told
+        return {name: value for name, value in told.items() if name in self.identity or value != held.get(name)}
+
+    def _leaving(self, payload: Row, operation: Operation) -> Row:
+        held = {name: value for name, value in payload.items() if value is not None}
+        if operation != "clear":
+            return held
+        return {name: value if name in self.identity else None for name, value in held.items()}
+
     def _is_told(self, name: str, value: Any, held: Row) -> bool:
         if value is not None:
             return True
         return held.get(name) is not None and name not in self.skipped and name not in self.only
+
+
+def as_text(body: Row) -> str:
+    """Give a payload as text."""
+    return orjson.dumps(body).decode()

@@ -8,20 +8,21 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from itertools import compress, islice
 
 import orjson
 import polars as pl
 
-from catchment.activate.batch import SENT, Batch, Job, Operation, Outcome
-from catchment.activate.batches import group, part_too_large, with_last
+from catchment.activate.batch import SENT, Batch, Job, Operation, Outcome, Payload
+from catchment.activate.batches import chunk_size, cut, size_of, with_last
 from catchment.activate.body import Bodies
 from catchment.activate.caller import Caller, Unanswered
 from catchment.activate.definition import Sync
 from catchment.activate.deliver import send_in_halves
 from catchment.activate.destination import Destination
 from catchment.activate.diff import ONCE, REMOVED, Plan, Rules
-from catchment.activate.ledger import Ledger, Row, Sent, as_text
+from catchment.activate.ledger import Answered, Ledger
+from catchment.activate.parcel import Parcel, as_planned
 
 SILENT_BATCHES = 3
 """After so many batches in a row without an answer, the rest waits for the next run."""
@@ -30,9 +31,6 @@ WINDOW_S = 1.0
 LARGEST_WINDOW = 512
 JOB_PATIENCE_S = 300.0
 LONGEST_POLL_S = 15.0
-
-Part = tuple[Batch, list[Sent]]
-Answered = tuple[list[Sent], list[Outcome]]
 
 
 class Delivery:
@@ -58,27 +56,26 @@ class Delivery:
         """
         pending = state.filter(pl.col("last_status") == "pending")
         for (job, operation, batch_id), rows in pending.group_by("job", "operation", "batch_id", maintain_order=True):
-            sents = [_again(row) for row in rows.to_dicts()]
             told = orjson.loads(str(job))
-            batch = self._batch(sents, operation, str(batch_id))  # type: ignore[arg-type]
-            self._note(sents, self._follow(batch, Job(told["id"], told["facts"])))
+            parcel = self._again(rows, operation, str(batch_id))  # type: ignore[arg-type]
+            outcomes = self._follow(parcel.batch, Job(told["id"], told["facts"]))
+            if outcomes is not None:
+                self._note((parcel, self._qualified(outcomes)))
         doubtful = state.filter(pl.col("last_status").is_in(("sending", "unknown")) & pl.col("operation").is_in(ONCE))
         for (operation, batch_id), rows in doubtful.group_by("operation", "batch_id", maintain_order=True):
-            sents = [_again(row) for row in rows.to_dicts()]
+            parcel = self._again(rows, operation, str(batch_id))  # type: ignore[arg-type]
             if self.destination.is_repeatable(self.sync, operation):  # type: ignore[arg-type]
-                batch = self._batch(sents, operation, str(batch_id))  # type: ignore[arg-type]
-                for answered in self._send((batch, sents)):
-                    self._note(*answered)
+                for answered in self._send(parcel):
+                    self._note(answered)
             elif rows["last_status"][0] == "sending":
-                self.ledger.record(sents, [KILLED] * len(sents))
+                self.ledger.record([(parcel, [KILLED] * rows.height)])
 
     def carry_out(self, plan: Plan, rules: Rules) -> None:
         """Take out before putting in: of a row whose identifier changed, the old must be gone first."""
         replaced = set(plan.upserts.join(plan.removals, on="row_key", how="semi")["row_key"])
         kept: set[str] = set()
-        for sents, outcomes in self._deliver(plan.removals, rules.on_leave, is_removal=True):
-            for one, outcome in zip(sents, outcomes, strict=True):
-                key = one.row["row_key"]
+        for parcel, outcomes in self._deliver(plan.removals, rules.on_leave, is_removal=True):
+            for key, outcome in zip(parcel.batch.keys, outcomes, strict=True):
                 if key in replaced and outcome.status == "sent":
                     continue  # it counts once, by what becomes of its new self
                 kept.add(key)
@@ -99,43 +96,41 @@ class Delivery:
                 if is_repeatable:
                     size = min(size * 2, LARGEST_WINDOW) if is_quick else max(at_once, size // 2)
 
-    def _carry(self, window: list[Part], pool: ThreadPoolExecutor | None) -> Iterator[Answered]:
+    def _carry(self, window: list[Parcel], pool: ThreadPoolExecutor | None) -> Iterator[Answered]:
         if self.silent >= SILENT_BATCHES:
             waits = Outcome("retry", "not_tried", f"{self.destination.title} did not answer what was sent before")
-            for _, sents in window:
-                self.ledger.record_untried(sents, waits)
-                yield sents, [waits] * len(sents)
+            untried = [(parcel, [waits] * len(parcel.texts)) for parcel in window]
+            self.ledger.record_untried(untried)
+            yield from untried
             return
-        self.ledger.intend([one for _, sents in window for one in sents])
+        self.ledger.intend(window)
         answered: list[Answered] = []
         try:
             for answers in map(self._send, window) if pool is None else pool.map(self._listed, window):
                 answered.extend(answers)
         finally:
-            self.ledger.record(
-                [one for sents, _ in answered for one in sents],
-                [outcome for _, outcomes in answered for outcome in outcomes],
-            )
+            self.ledger.record(answered)
         yield from answered
 
-    def _listed(self, part: Part) -> list[Answered]:
-        return list(self._send(part))
+    def _listed(self, parcel: Parcel) -> list[Answered]:
+        return list(self._send(parcel))
 
-    def _send(self, part: Part) -> Iterator[Answered]:
-        batch, sents = part
+    def _send(self, parcel: Parcel) -> Iterator[Answered]:
         if self.silent >= SILENT_BATCHES:
-            yield sents, [Outcome("retry", "not_tried", f"{self.destination.title} did not answer before")] * len(sents)
+            waits = Outcome("retry", "not_tried", f"{self.destination.title} did not answer before")
+            yield parcel, [waits] * len(parcel.texts)
             return
-        batch = self.bodies.only_empty(batch, self.caller)
-        known = {one.row["row_key"]: one for one in sents}
+        batch = self.bodies.only_empty(parcel.batch, self.caller)
+        start = 0
         for piece, done in send_in_halves(self.destination, batch, self.caller):
-            those = [known[key]._replace(batch_id=piece.id) for key in piece.keys]
+            part = parcel.part(start, piece)
+            start += len(piece.rows)
             if isinstance(done, Job):
-                self.ledger.remember(those, done)
+                self.ledger.remember(part, done)
             outcomes = self._follow(piece, done) if isinstance(done, Job) else done
             if outcomes is not None:
                 self._listen(outcomes)
-                yield those, self._qualified(outcomes)
+                yield part, self._qualified(outcomes)
 
     def _qualified(self, outcomes: list[Outcome]) -> list[Outcome]:
         """Let the receipts of a destination that tells of no row say so."""
@@ -163,52 +158,61 @@ class Delivery:
         is_silent = bool(outcomes) and all(outcome.status in ("retry", "unknown") for outcome in outcomes)
         self.silent = self.silent + 1 if is_silent else 0
 
-    def _note(self, sents: list[Sent], outcomes: list[Outcome] | None) -> None:
-        if outcomes is not None:
-            self.ledger.record(sents, self._qualified(outcomes))
-            self.counts["recovered"] += len(sents)
+    def _note(self, answered: Answered) -> None:
+        self.ledger.record([answered])
+        self.counts["recovered"] += len(answered[0].texts)
 
-    def _parts(self, rows: pl.DataFrame, operation: Operation, *, is_removal: bool) -> Iterator[Part]:
+    def _parts(self, rows: pl.DataFrame, operation: Operation, *, is_removal: bool) -> Iterator[Parcel]:
+        parcels = with_last(self._parcels(as_planned(rows), operation, is_removal=is_removal))
+        for number, (parcel, is_last) in enumerate(parcels, start=1):
+            batch = parcel.batch._replace(number=number, total=rows.height, is_last=is_last)
+            yield parcel._replace(batch=batch)
+
+    def _parcels(self, rows: pl.DataFrame, operation: Operation, *, is_removal: bool) -> Iterator[Parcel]:
         limits = self.destination.limits(self.sync, operation, rows.height)
-        refused: list[Sent] = []
-        whole = part_too_large(self._sents(rows, operation, is_removal=is_removal), limits, refused)
-        groups = with_last(group(whole, limits, self.destination.identity(self.sync)))
-        for number, (sents, is_last) in enumerate(groups, start=1):
-            batch_id = uuid.uuid4().hex
-            marked = [one._replace(batch_id=batch_id) for one in sents]
-            batch = self._batch(marked, operation, batch_id)
-            yield batch._replace(number=number, total=rows.height, is_last=is_last), marked
-        if refused:
-            outcome = Outcome(
-                "rejected", "too_large", f"larger than the {limits.row_bytes:,} bytes that a row may have"
+        identity = self.destination.identity(self.sync)
+        for chunk in rows.iter_slices(chunk_size(limits, rows.height)):
+            bodies, texts = self.bodies.take(chunk, operation) if is_removal else self.bodies.put(chunk)
+            whole = Parcel(self._batch(chunk, bodies, operation, ""), chunk, texts, is_removal)
+            whole = whole if limits.row_bytes is None else self._without_large(whole, limits.row_bytes)
+            for part in cut(whole.texts, whole.batch.rows, limits, identity):
+                count = part.stop - part.start
+                piece = self._batch(
+                    whole.rows.slice(part.start, count), whole.batch.rows[part], operation, uuid.uuid4().hex
+                )
+                yield whole.part(part.start, piece)
+
+    def _without_large(self, parcel: Parcel, row_bytes: int) -> Parcel:
+        """Reject rows that are larger than any request may hold, and give the others."""
+        fits = [size_of(text) <= row_bytes for text in parcel.texts]
+        if all(fits):
+            return parcel
+        kept, large = (self._chosen(parcel, [fit is is_kept for fit in fits]) for is_kept in (True, False))
+        outcome = Outcome("rejected", "too_large", f"larger than the {row_bytes:,} bytes that a row may have")
+        self.ledger.record([(large, [outcome] * len(large.texts))])
+        self.counts["rejected"] += len(large.texts)
+        return kept
+
+    def _chosen(self, parcel: Parcel, chosen: list[bool]) -> Parcel:
+        rows = parcel.rows.filter(pl.Series(chosen))
+        batch = self._batch(rows, list(compress(parcel.batch.rows, chosen)), parcel.batch.operation, "")
+        return Parcel(batch, rows, list(compress(parcel.texts, chosen)), parcel.is_removal)
+
+    def _again(self, rows: pl.DataFrame, operation: Operation, batch_id: str) -> Parcel:
+        """Read from the state how rows went that are in doubt."""
+        planned = as_planned(
+            rows.with_columns(
+                pl.col("tried_fingerprint").alias("fingerprint"),
+                pl.col("payload").alias("held_payload"),
+                pl.col("fingerprint").alias("held_fingerprint"),
+                pl.col("identity").alias("held_identity"),
+                (pl.col("attempts") - 1).alias("attempts"),
             )
-            self.ledger.record(refused, [outcome] * len(refused))
-            self.counts["rejected"] += len(refused)
+        )
+        texts = rows["tried_payload"].to_list()
+        batch = self._batch(planned, [orjson.loads(text) for text in texts], operation, batch_id)
+        return Parcel(batch, planned, texts, is_removal=rows["tried_fingerprint"][0] == REMOVED)
 
-    def _sents(self, rows: pl.DataFrame, operation: Operation, *, is_removal: bool) -> Iterator[Sent]:
-        for row in rows.iter_rows(named=True):
-            body = self.bodies.take(row, operation) if is_removal else self.bodies.put(row)
-            yield Sent(row, body, operation, "", is_removal, as_text(body))
-
-    def _batch(self, sents: list[Sent], operation: Operation, batch_id: str) -> Batch:
-        keys = tuple(one.row["row_key"] for one in sents)
-        bodies = [one.body for one in sents]
-        return Batch(self.sync, operation, bodies, keys, batch_id, self.ledger.run_id, total=len(sents))
-
-
-def _again(row: Row) -> Sent:
-    """Read from the state how a row went that is in doubt."""
-    is_removal = row["tried_fingerprint"] == REMOVED
-    plan = {
-        "row_key": row["row_key"],
-        "payload": row["payload"],
-        "fingerprint": row["tried_fingerprint"],
-        "identity": row["identity"],
-        "held_payload": row["payload"],
-        "held_fingerprint": row["fingerprint"],
-        "held_identity": row["identity"],
-        "attempts": row["attempts"] - 1,
-        "source_hash": row["source_hash"],
-    }
-    text = row["tried_payload"]
-    return Sent(plan, orjson.loads(text), row["operation"], row["batch_id"], is_removal, text)
+    def _batch(self, rows: pl.DataFrame, bodies: list[Payload], operation: Operation, batch_id: str) -> Batch:
+        keys = tuple(rows["row_key"])
+        return Batch(self.sync, operation, bodies, keys, batch_id, self.ledger.run_id, total=len(bodies))

@@ -79,7 +79,7 @@ def _forget(row: dict[str, Any], destination: Destination, ledger: Ledger, calle
     if outcome.code == "no_deletion":
         out = _take_out(destination, batch, caller)
         status = "taken_out" if out is not None and out.status == "sent" else "no_deletion"
-    ledger.record_forgotten(row, status, outcome)
+    ledger.record_forgotten(row["row_key"], status, outcome)
     return Forgotten(sync.name, sync.destination, row["row_key"], status, outcome.reason)
 
 

@@ -6,18 +6,19 @@ as `sending`.
 
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 import polars as pl
-import pyarrow as pa
 
-from catchment.activate.batch import Job, Operation, Outcome
+from catchment.activate.batch import Job, Operation, Outcome, Payload
+from catchment.activate.body import as_text
 from catchment.activate.definition import Sync
 from catchment.activate.diff import REMOVED
-from catchment.activate.state import State
+from catchment.activate.parcel import Parcel, on_the_way
+from catchment.activate.state import State, as_table
 from catchment.lake.lake import Lake
 from catchment.tables import SYNC_ROWS
 
@@ -29,19 +30,9 @@ MASK = "***"
 FIRST_WAIT = timedelta(minutes=1)
 LONGEST_WAIT = timedelta(hours=12)
 
-Row = dict[str, Any]
-Columns = dict[str, list[Any]]
+TEXTS: dict[str, Any] = dict.fromkeys(("code", "reason", "field"), pl.String)
 
-
-class Sent(NamedTuple):
-    """One row as it went: what the plan says of it, the body that was sent, also as text, and of which batch."""
-
-    row: Row
-    body: Row
-    operation: Operation
-    batch_id: str
-    is_removal: bool
-    text: str
+Answered = tuple[Parcel, list[Outcome]]
 
 
 class Ledger:
@@ -60,43 +51,39 @@ class Ledger:
             if any(column.split(".")[-1] in PERSONAL for column in source.columns())
         }
 
-    def intend(self, sent: Sequence[Sent]) -> None:
+    def intend(self, parcels: Sequence[Parcel]) -> None:
         """Write down what is about to be sent."""
-        plain, others = _part(sent, lambda one: not one.is_removal and one.row["held_payload"] is None)
-        self._append_frame(_first_time(plain))
-        self._append_state([{**_may_be(one), "last_status": "sending"} for one in others])
+        self._append_frame(_doubtful(on_the_way(parcels), "sending"))
 
-    def remember(self, sent: Sequence[Sent], job: Job) -> None:
+    def remember(self, parcel: Parcel, job: Job) -> None:
         """Write down which job will say what became of rows, before it is asked."""
         told = orjson.dumps({"id": job.id, "facts": job.facts}).decode()
-        self._append_state([{**_may_be(one), "last_status": "pending", "job": told} for one in sent])
+        self._append_frame(_doubtful(on_the_way([parcel]), "pending").with_columns(pl.lit(told).alias("job")))
 
-    def record(self, sent: Sequence[Sent], outcomes: Sequence[Outcome]) -> None:
+    def record(self, answered: Sequence[Answered]) -> None:
         """Write down the answers of the destination."""
-        pairs = list(zip(sent, outcomes, strict=True))
-        self._append_receipts(self._receipts(sent, outcomes))
-        accepted = [one for one, outcome in pairs if outcome.status == "sent" and not one.is_removal]
-        self._append_frame(_accepted(accepted, self.now))
-        others = [(one, outcome) for one, outcome in pairs if outcome.status != "sent" or one.is_removal]
-        self._append_state([self._after(one, outcome) for one, outcome in others])
+        if not answered:
+            return
+        rows = self._answers(answered)
+        self._append_receipts(rows)
+        self._append_frame(_after(rows, self.now))
 
-    def record_untried(self, sent: Sequence[Sent], outcome: Outcome) -> None:
+    def record_untried(self, answered: Sequence[Answered]) -> None:
         """Give receipts to rows that were not sent after all; what the destination holds is as it was."""
-        receipts = self._receipts(sent, [outcome] * len(sent))
-        self._append_receipts({**receipts, "attempts": [0] * len(sent)})
+        if answered:
+            self._append_receipts(self._answers(answered).with_columns(pl.lit(0).alias("attempts")))
 
     def record_skips(self, skips: pl.DataFrame) -> None:
         """Write down why rows cannot be sent, once for each reason."""
-        self._append_skipped(skips["row_key"].to_list(), skips["reason"].to_list(), "upsert")
+        self._append_skipped(skips.select("row_key", "reason"), "upsert")
         self._append_frame(skips.with_columns(pl.lit("skipped").alias("last_status"), pl.lit(0).alias("attempts")))
 
     def record_handed_over(self, leavers: pl.DataFrame) -> None:
         """Forget leavers of whom there is nothing to take out."""
         reason = "replaced by the snapshot" if self.sync.mode == "snapshot" else "another row has the same identifier"
-        keys = leavers["row_key"].to_list()
-        self._append_skipped(keys, [reason] * len(keys), "remove")
-        marks = {"reason": reason, "last_status": REMOVED, "attempts": 0}
-        self._append_state([{"row_key": key, **marks} for key in keys])
+        rows = leavers.select("row_key", pl.lit(reason).alias("reason"))
+        self._append_skipped(rows, "remove")
+        self._append_frame(rows.with_columns(pl.lit(REMOVED).alias("last_status"), pl.lit(0).alias("attempts")))
 
     def record_settled(self, rows: pl.DataFrame) -> None:
         """Note that changed sources came to the payload that the destination holds: they are not looked at again."""
@@ -112,160 +99,99 @@ class Ledger:
         )
         self._append_frame(known)
 
-    def record_forgotten(self, row: Row, status: str, outcome: Outcome) -> None:
+    def record_forgotten(self, row_key: str, status: str, outcome: Outcome) -> None:
         """Write down that a person was forgotten, without a word about the person; what is not done yet stays known."""
-        told = {**outcome._asdict(), "operation": "forget", "attempts": 1, "sent_at": self.now}
-        self._append_receipts({name: [value] for name, value in {**told, "row_key": row["row_key"]}.items()})
+        told = {**outcome._asdict(), "row_key": row_key, "operation": "forget", "attempts": 1}
+        self._append_receipts(pl.DataFrame([told], schema_overrides=TEXTS))
         if status in ("forgotten", "taken_out", "no_deletion"):
-            self._append_state([{"row_key": row["row_key"], "last_status": "forgotten", "attempts": 0}])
+            gone = {"row_key": row_key, "last_status": "forgotten", "attempts": 0}
+            self._append_frame(pl.DataFrame([gone]))
 
-    def _masked_text(self, one: Sent) -> str:
+    def _answers(self, answered: Sequence[Answered]) -> pl.DataFrame:
+        """Put rows beside their outcomes, with the payload as a receipt repeats it."""
+        outcomes = [outcome for _, told in answered for outcome in told]
+        masked = [text for parcel, _ in answered for text in map(self._masked_text, parcel.batch.rows, parcel.texts)]
+        columns = [pl.Series(name, list(told), pl.String)
+                   for name, told in zip(Outcome._fields, zip(*outcomes, strict=True), strict=True)]  # fmt: skip
+        rows = on_the_way([parcel for parcel, _ in answered])
+        return rows.with_columns(*columns, pl.Series("masked", masked, pl.String))
+
+    def _masked_text(self, body: Payload, text: str) -> str:
         """Give what was sent without what a receipt does not repeat: personal values, and whatever is a hash."""
-        hidden = {name: MASK for name in self.masked if one.body.get(name) not in (None, "")}
-        if HASH_IN_TEXT.search(one.text) is not None:
-            hidden |= {name: MASK for name, value in one.body.items() if _is_hash(value)}
-        return as_text({**one.body, **hidden}) if hidden else one.text
+        hidden = {name: MASK for name in self.masked if body.get(name) not in (None, "")}
+        if HASH_IN_TEXT.search(text) is not None:
+            hidden |= {name: MASK for name, value in body.items() if _is_hash(value)}
+        return as_text({**body, **hidden}) if hidden else text
 
-    def _receipts(self, sent: Sequence[Sent], outcomes: Sequence[Outcome]) -> Columns:
-        return {
-            "row_key": [one.row["row_key"] for one in sent],
-            "operation": [one.operation for one in sent],
-            "status": [outcome.status for outcome in outcomes],
-            "code": [outcome.code for outcome in outcomes],
-            "reason": [outcome.reason for outcome in outcomes],
-            "field": [outcome.field for outcome in outcomes],
-            "payload": [self._masked_text(one) for one in sent],
-            "fingerprint": [one.row["held_fingerprint" if one.is_removal else "fingerprint"] for one in sent],
-            "batch_id": [one.batch_id for one in sent],
-            "attempts": [_attempt(one.row) for one in sent],
-            "sent_at": [self.now] * len(sent),
-        }
-
-    def _after(self, one: Sent, outcome: Outcome) -> Row:
-        row, attempt = one.row, _attempt(one.row)
-        after = {**_trying(one), "tried_payload": None, "last_status": outcome.status, "reason": outcome.reason}
-        if outcome.status == "sent" and one.is_removal:
-            return {**after, "last_status": REMOVED, "attempts": 0, "sent_at": self.now}
-        if outcome.status == "rejected":
-            return {**after, **_held(row), "attempts": attempt}
-        wait = min(FIRST_WAIT * 2 ** min(attempt - 1, 20), LONGEST_WAIT)
-        return {
-            **_may_be(one),
-            "last_status": outcome.status,
-            "reason": outcome.reason,
-            "next_attempt_at": self.now + wait,
-        }
-
-    def _append_skipped(self, keys: list[str], reasons: list[str], operation: Operation) -> None:
+    def _append_skipped(self, rows: pl.DataFrame, operation: Operation) -> None:
         told: dict[str, Any] = {"operation": operation, "status": "skipped", "attempts": 0}
-        columns = {name: [value] * len(keys) for name, value in told.items()}
-        self._append_receipts({**columns, "row_key": keys, "reason": reasons})
+        self._append_receipts(rows.with_columns(pl.lit(value).alias(name) for name, value in told.items()))
 
-    def _append_receipts(self, columns: Columns) -> None:
-        count = len(columns["row_key"])
-        if not count:
+    def _append_receipts(self, rows: pl.DataFrame) -> None:
+        if rows.is_empty():
             return
-        marks = {"run_id": [self.run_id] * count, "sync": [self.sync.name] * count}
-        empty = [None] * count
-        told = {name: {**columns, **marks}.get(name, empty) for name in SYNC_ROWS.schema.names}
+        receipts = rows.drop("payload", strict=False).rename({"masked": "payload"}, strict=False)
+        marked = receipts.with_columns(pl.lit(self.run_id).alias("run_id"), pl.lit(self.sync.name).alias("sync"))
+        if "batch_id" in rows.columns:
+            told = pl.when("is_removal").then("held_fingerprint").otherwise("fingerprint").alias("fingerprint")
+            marked = marked.with_columns(told, pl.lit(self.now).alias("sent_at"))
+        elif "code" in rows.columns:
+            marked = marked.with_columns(pl.lit(self.now).alias("sent_at"))
         with self.lock:
-            self.lake.append(SYNC_ROWS.name, pa.table(told, SYNC_ROWS.schema))
-
-    def _append_state(self, rows: list[Row]) -> None:
-        if rows:
-            self._append_frame(pl.DataFrame(rows, schema_overrides=STATE_TYPES, infer_schema_length=None))
+            self.lake.append(SYNC_ROWS.name, as_table(marked, SYNC_ROWS.schema))
 
     def _append_frame(self, rows: pl.DataFrame) -> None:
         with self.lock:
             self.state.append(rows)
 
 
-STATE_TYPES: dict[str, Any] = {
-    **dict.fromkeys(("identity", "fingerprint", "payload", "tried_payload", "tried_fingerprint", "reason"), pl.String),
-    "source_hash": pl.Int64,
-    "next_attempt_at": pl.Datetime("us", "UTC"),
-    "sent_at": pl.Datetime("us", "UTC"),
-}
+def _doubtful(rows: pl.DataFrame, status: str) -> pl.DataFrame:
+    """Give the state of rows of which nobody knows what became, or will."""
+    return rows.select(
+        "row_key",
+        "operation",
+        "batch_id",
+        "source_hash",
+        "tried_fingerprint",
+        "tried_payload",
+        "attempts",
+        pl.col("held_fingerprint").alias("fingerprint"),
+        pl.col("may_hold").alias("payload"),
+        pl.col("may_be_identity").alias("identity"),
+        pl.lit(status).alias("last_status"),
+    )
 
 
-def _part(sent: Sequence[Sent], fits: Callable[[Sent], bool]) -> tuple[list[Sent], list[Sent]]:
-    return [one for one in sent if fits(one)], [one for one in sent if not fits(one)]
+def _after(rows: pl.DataFrame, now: datetime) -> pl.DataFrame:
+    """Give the state of rows after an answer: the fingerprint moves only where the destination took the row."""
+    is_sent = pl.col("status") == "sent"
+    is_gone, is_kept = is_sent & pl.col("is_removal"), is_sent & ~pl.col("is_removal")
+    is_rejected = pl.col("status") == "rejected"
+    is_open = ~is_sent & ~is_rejected
+    tries = pl.min_horizontal(pl.col("attempts") - 1, 20)
+    wait_s = pl.min_horizontal(pl.lit(2).pow(tries) * FIRST_WAIT.total_seconds(), LONGEST_WAIT.total_seconds())
 
+    def held(name: str, may_be: str) -> pl.Expr:
+        kept = pl.when(is_kept).then(name).when(is_rejected).then(f"held_{name}")
+        return kept.when(is_open).then(may_be).alias(name)
 
-def _columns(sent: Sequence[Sent], *names: str) -> dict[str, list[Any]]:
-    return {name: [one.row.get(name) for one in sent] for name in names}
-
-
-def _first_time(sent: Sequence[Sent]) -> pl.DataFrame:
-    """Give the intents of rows that the destination has not: most rows of a first run, so by column."""
-    columns = _columns(sent, "row_key", "payload", "identity", "source_hash")
-    columns["tried_fingerprint"] = [one.row["fingerprint"] for one in sent]
-    columns["tried_payload"] = [one.text for one in sent]
-    columns["operation"] = [one.operation for one in sent]
-    columns["batch_id"] = [one.batch_id for one in sent]
-    columns["attempts"] = [_attempt(one.row) for one in sent]
-    return pl.DataFrame(columns, schema_overrides=STATE_TYPES).with_columns(pl.lit("sending").alias("last_status"))
-
-
-def _accepted(sent: Sequence[Sent], now: datetime) -> pl.DataFrame:
-    """Give what is known of rows that were accepted, by column."""
-    columns = _columns(sent, "row_key", "payload", "identity", "source_hash", "fingerprint")
-    columns["operation"] = [one.operation for one in sent]
-    columns["batch_id"] = [one.batch_id for one in sent]
-    frame = pl.DataFrame(columns, schema_overrides=STATE_TYPES)
-    return frame.with_columns(
-        pl.col("fingerprint").alias("tried_fingerprint"),
-        pl.lit("sent").alias("last_status"),
-        pl.lit(0).alias("attempts"),
-        pl.lit(now).alias("sent_at"),
+    return rows.select(
+        "row_key",
+        "operation",
+        "batch_id",
+        "source_hash",
+        "tried_fingerprint",
+        held("fingerprint", "held_fingerprint"),
+        held("payload", "may_hold"),
+        held("identity", "may_be_identity"),
+        pl.when(is_open).then("tried_payload").alias("tried_payload"),
+        pl.when(is_gone).then(pl.lit(REMOVED)).otherwise("status").alias("last_status"),
+        pl.when(~is_kept).then("reason").alias("reason"),
+        pl.when(is_sent).then(0).otherwise("attempts").alias("attempts"),
+        pl.when(is_open).then(pl.lit(now) + pl.duration(seconds=wait_s)).alias("next_attempt_at"),
+        pl.when(is_sent).then(pl.lit(now)).alias("sent_at"),
     )
 
 
 def _is_hash(value: Any) -> bool:
     return isinstance(value, str) and HASHED.fullmatch(value) is not None
-
-
-def as_text(body: Row) -> str:
-    """Give a payload as text."""
-    return orjson.dumps(body).decode()
-
-
-def _held(row: Row) -> Row:
-    return {
-        "identity": row["held_identity"],
-        "fingerprint": row["held_fingerprint"],
-        "payload": row["held_payload"],
-        "source_hash": row.get("source_hash"),
-    }
-
-
-def _trying(one: Sent) -> Row:
-    return {
-        "row_key": one.row["row_key"],
-        "operation": one.operation,
-        "tried_fingerprint": REMOVED if one.is_removal else one.row["fingerprint"],
-        "tried_payload": one.text,
-        "batch_id": one.batch_id,
-        "source_hash": one.row.get("source_hash"),
-    }
-
-
-def _may_be(one: Sent) -> Row:
-    """Give the state of a row that is on its way: what the destination had, and what it may have by now."""
-    may_be = {**_held(one.row), **_trying(one), "attempts": _attempt(one.row)}
-    if one.is_removal:
-        return may_be
-    payload = _may_hold(one.row["held_payload"], one.row["payload"])
-    return {**may_be, "identity": one.row["identity"], "payload": payload}
-
-
-def _attempt(row: Row) -> int:
-    return int(row["attempts"] or 0) + 1
-
-
-def _may_hold(held: str | None, tried: str) -> str:
-    """Give all that the destination may hold after a request that nobody answered."""
-    if held is None:
-        return tried
-    news = {name: value for name, value in orjson.loads(tried).items() if value is not None}
-    return orjson.dumps({**orjson.loads(held), **news}).decode()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
+import polars as pl
 
 from catchment.activate.body import Bodies
 from catchment.activate.definition import Sync
@@ -59,7 +60,8 @@ def preview_sync(sync: Sync, destination: Destination, ground: Ground, wishes: W
     plan = planned.plan
     identity = set(destination.identity(sync))
     changes = [_change(row, identity) for row in _changed(planned)]
-    removals = plan.removals.head(EXAMPLES).iter_rows(named=True)
+    added = plan.upserts.filter(pl.col("held_fingerprint").is_null()).head(EXAMPLES)
+    removals = plan.removals.head(EXAMPLES)
     return PlanReport(
         plan_id=keep_plan(sync, planned, ground),
         sync=sync.name,
@@ -68,20 +70,17 @@ def preview_sync(sync: Sync, destination: Destination, ground: Ground, wishes: W
         doubtful=state.doubts().height,
         changed_fields=dict(Counter(name for change in changes for name in change["fields"]).most_common()),
         left_out=dict(Counter(planned.left_out["reason"].to_list()).most_common()),
-        examples_added=[
-            {"row_key": row["row_key"], "sent": bodies.put(row)}
-            for row in plan.upserts.filter(plan.upserts["held_fingerprint"].is_null())
-            .head(EXAMPLES)
-            .iter_rows(named=True)
-        ],
+        examples_added=_beside(added, bodies.put(added)[0]),
         examples_changed=changes[:EXAMPLES],
-        examples_removed=[
-            {"row_key": row["row_key"], "sent": bodies.take(row, planned.rules.on_leave)} for row in removals
-        ],
+        examples_removed=_beside(removals, bodies.take(removals, planned.rules.on_leave)[0]),
         examples_left_out=planned.left_out.head(EXAMPLES).select("row_key", "reason").to_dicts(),
         versions=planned.versions,
         needs_confirmation=guard(sync, planned),
     )
+
+
+def _beside(rows: pl.DataFrame, bodies: list[Row]) -> list[Row]:
+    return [{"row_key": key, "sent": body} for key, body in zip(rows["row_key"], bodies, strict=True)]
 
 
 def _changed(planned: Planned) -> list[Row]:
