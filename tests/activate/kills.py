@@ -73,6 +73,7 @@ def verify(world: World, vendor: str, members: list[dict[str, Any]], report: Any
     held, expected = world.members(vendor), known_as(world, vendor, members)
     assert held == expected, f"{vendor}: {len(expected - held)} lost, {len(held - expected)} too many"
     state = world.lake.read("sync_state").to_pylist()
+    assert all((row["payload"] is None) == (row["identity"] is None) for row in state)
     assert {row["row_key"] for row in state if row["last_status"] == "sent"} == {row["person_id"] for row in members}
 
 

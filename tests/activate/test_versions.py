@@ -139,3 +139,16 @@ def test_another_address_is_another_place_though_nothing_else_changed(fed: World
     assert fed.carry(declared(), Notebook()).sent == 0
     assert fed.carry(declared(), Elsewhere()).sent == 6
     assert fed.carry(declared(), Elsewhere()).sent == 0
+
+
+def test_what_one_sync_writes_down_rewrites_no_file_of_another(fed: World) -> None:
+    def files(name: str) -> set[str]:
+        return {path for path in fed.lake.delta("sync_state").file_uris() if f"sync={name}/" in path}
+
+    other = declared().model_copy(update={"name": "other"})
+    fed.carry(other, Notebook())
+    fed.carry(declared(), Notebook())
+    before, mine = files("other"), files("noted")
+    fed.settle([person(number, email=f"new{number}@acme.co") for number in range(6)])
+    fed.carry(declared(), Notebook())
+    assert files("other") == before and not files("noted") & mine

@@ -20,6 +20,8 @@ SMALL = 100_000
 """Up to so many rows, a run leaves one row for each key; beyond, only once a quarter of the rows is out of date."""
 SEED = 1_847
 TIMES = pl.Datetime("us", "UTC")
+IS_THERE = pl.col("identity").is_not_null().alias("is_there")
+"""A row has a payload and an identity, or neither; this is the shorter to read."""
 
 
 def hash_keys(keys: pl.Series | pl.Expr) -> Any:
@@ -45,7 +47,7 @@ class State:
             "scope",
             "last_status",
             pl.col("reason").str.starts_with("another row").fill_null(False).alias("is_twin"),
-            pl.col("payload").is_not_null().alias("is_there"),
+            IS_THERE,
             "sequence",
         )
         newest = _newest(rows.collect(), "row_hash")
@@ -64,7 +66,7 @@ class State:
 
     def count_there(self) -> int:
         """Count the rows that the destination holds."""
-        rows = self._scan().select("row_hash", "scope", pl.col("payload").is_not_null().alias("is_there"), "sequence")
+        rows = self._scan().select("row_hash", "scope", IS_THERE, "sequence")
         newest = _newest(rows.collect(), "row_hash").filter(pl.col("scope") == self.scope)
         return int(newest["is_there"].sum())
 

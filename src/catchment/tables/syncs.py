@@ -84,6 +84,7 @@ SYNC_STATE = Table(
         source_hash=LONG,
         sequence=LONG,
     ),
+    partition=("sync",),
 )
 
 SYNC_PLANS = Table(
