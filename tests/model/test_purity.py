@@ -17,6 +17,9 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),  # dbt leaves its log file open
 ]
 DAY = 86_400
+IDENTITY = (
+    "identity_edges", "identity_identifiers", "identity_history", "identity_merges", "identity_conflicts"
+)  # fmt: skip
 SETTINGS: dict[str, Any] = {
     "conversions": [{"name": "signed_up", "condition": "event_name = 'sign_up'", "value": "se_value"}],
     "traits": {"email": "contexts_com_acme_user_1.email"},
@@ -69,7 +72,7 @@ def tables(told: Built) -> dict[str, list[tuple[str, ...]]]:
     """Give every derived table as sorted rows of text."""
     return {
         name: sorted(tuple(f"{key}={row[key]}" for key in sorted(row)) for row in told.lake.read(name).to_pylist())
-        for name in merged_models()
+        for name in (*merged_models(), *IDENTITY)
     }
 
 

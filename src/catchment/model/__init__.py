@@ -2,11 +2,14 @@
 
 In: `events` of the lake.
 Out: derived Delta tables: page_views, sessions, users, user_mapping, conversions, people,
-    first_touch_features, people_traits, consents; and what keeps a build short: visit_days, user_traits,
+    first_touch_features, people_traits, consents; who is who: identity_identifiers, identity_edges, identity_history,
+    identity_merges, identity_conflicts, identity_changes; and what keeps a build short: visit_days, user_traits,
     consent_statements, model_builds.
 """
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from catchment.model.identity.declared import IdentitySettings
 
 
 class Conversion(BaseModel):
@@ -46,6 +49,7 @@ class ModelSettings(BaseModel):
     trait_files: str | None = Field(
         default="traits", description="Folder of the project with files of computed traits, columns of `people_traits`."
     )
+    identity: IdentitySettings = Field(default=IdentitySettings(), description="Which identifiers make people.")
     page_view_id: str = Field(
         default="contexts_com_snowplowanalytics_snowplow_web_page_1.id",
         description="What names a page view: a column of `events`, or ENTITY_COLUMN.FIELD.",

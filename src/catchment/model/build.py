@@ -17,7 +17,7 @@ from catchment.observe import Progress, say_nothing
 
 SLICE_EVENTS = 1_000_000
 """A build of everything counts about so many events at a time, so its memory does not grow with history."""
-INDEXES = ("visit_days", "user_mapping", "consent_statements")
+INDEXES = ("visit_days", "identity_news", "user_mapping", "consent_statements")
 FACTS = ("base_events", "view_events", "page_views", "conversions", "sessions", "user_traits")
 SEEDS = "resource_type:seed"
 """They live as long as a connection, so whoever builds a model loads them."""

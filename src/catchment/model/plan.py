@@ -8,6 +8,7 @@ import hashlib
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -19,6 +20,9 @@ from catchment.tables import MODEL_BUILDS
 PROJECT = Path(__file__).parent / "dbt"
 MAPPING = "user_mapping"
 """It says whose rows are whose, so a change of it touches rows that no new event does."""
+_RESOLVED_ANEW: Any = {"max_links": True, "rules": True, "identifiers": {"__all__": {"limit", "shared"}}}
+_ELSEWHERE: Any = {"user_models": True, "user_macros": True, "trait_files": True, "identity": _RESOLVED_ANEW}
+"""Settings that other marks stand for: a change of them costs less than all tables anew."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,7 @@ def merged_models() -> list[str]:
 
 def mark_of(settings: ModelSettings, macros: Path | None) -> str:
     """Give a fingerprint of what the tables depend on beside events: SQL, lists, settings, overriding macros."""
-    digest = hashlib.sha256(settings.model_dump_json(exclude={"user_models", "user_macros", "trait_files"}).encode())
+    digest = hashlib.sha256(settings.model_dump_json(exclude=_ELSEWHERE).encode())
     folders = [PROJECT, *([macros] if macros is not None else [])]
     for folder in folders:
         for path in sorted(folder.rglob("*")):

@@ -8,6 +8,7 @@ import pyarrow as pa
 from catchment.errors import DefinitionError
 from catchment.lake.lake import Lake
 from catchment.model import ModelSettings
+from catchment.model.identity.places import identity_columns, told_identifiers
 
 TYPED = re.compile(r"\b(?:contexts|unstruct_event)_[a-z0-9_]+")
 _UA_PARSER = "contexts_com_snowplowanalytics_snowplow_ua_parser_context_1"
@@ -51,10 +52,11 @@ def known_columns(lake: Lake) -> pa.Schema:
     return pa.schema(lake.delta("events").schema().to_arrow())
 
 
-def new_event_columns(known: pa.Schema) -> list[str]:
+def new_event_columns(settings: ModelSettings, known: pa.Schema) -> list[str]:
     """Name the columns to read of new events."""
     consent = [column for column in _consent_columns(known).values() if column]
-    return [*NEW_EVENTS, *([_IAB] if _IAB in known.names else []), *consent]
+    identity = identity_columns(told_identifiers(settings.identity, settings.traits, known))
+    return list(dict.fromkeys([*NEW_EVENTS, *([_IAB] if _IAB in known.names else []), *consent, *identity]))
 
 
 def model_variables(settings: ModelSettings, known: pa.Schema) -> dict[str, Any]:
@@ -81,6 +83,7 @@ def model_variables(settings: ModelSettings, known: pa.Schema) -> dict[str, Any]
         "conversions": conversions,
         "traits": {name: _place(path, known, f"model.traits.{name}") for name, path in settings.traits.items()},
         "consent": _consent_columns(known),
+        "identity": told_identifiers(settings.identity, settings.traits, known),
         "places": _entity_places(known) | {"page_view_id": _place(settings.page_view_id, known, "model.page_view_id")},
     }
 

@@ -15,6 +15,8 @@ from catchment.errors import CatchmentError
 from catchment.lake.engine import Engine
 from catchment.lake.lake import Lake
 from catchment.model import ModelSettings
+from catchment.model.identity.orders import ORDERS, Orders
+from catchment.model.identity.rules import read_rules
 from catchment.model.plan import PROJECT, Plan
 from catchment.model.trait_sql import PEOPLE_TRAITS, Sources, write_model
 from catchment.model.traits import read_traits
@@ -97,8 +99,17 @@ def lay_out(lake: Lake, engine: Engine, settings: ModelSettings, folder: Path) -
     profile = work / "profiles.yml"
     profile.touch(mode=0o600)
     target = engine.dbt_target(lake, work)
+    _lay_identity(target, settings, folder)
     profile.write_text(yaml.safe_dump({"catchment": {"target": "lake", "outputs": {"lake": target}}}))
-    return Workplace(work, new_event_columns(known), _lay_traits(lake, settings, folder))
+    return Workplace(work, new_event_columns(settings, known), _lay_traits(lake, settings, folder))
+
+
+def _lay_identity(target: dict[str, Any], settings: ModelSettings, folder: Path) -> None:
+    """Leave how people are formed, and have the plugin that forms them beside the lake's, configured as it is."""
+    orders = Orders.of(settings.identity, read_rules(folder, settings.identity))
+    orders.write(folder / WORK_FOLDER / ORDERS)
+    plugins = target["plugins"]
+    plugins.append({**plugins[0], "module": "catchment.model.identity.dbt_duckdb", "alias": "identity"})
 
 
 def _lay_traits(lake: Lake, settings: ModelSettings, folder: Path) -> str | None:

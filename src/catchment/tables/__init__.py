@@ -18,6 +18,14 @@ from catchment.tables.events import (
     REPLAYS,
     RUNS,
 )
+from catchment.tables.identity import (
+    IDENTITY_CHANGES,
+    IDENTITY_CONFLICTS,
+    IDENTITY_EDGES,
+    IDENTITY_HISTORY,
+    IDENTITY_IDENTIFIERS,
+    IDENTITY_MERGES,
+)
 from catchment.tables.models import MODEL_BUILDS
 from catchment.tables.predictions import PREDICTION_DRIFT, PREDICTION_OUTCOMES, PROPENSITY_SCORES, SCORES
 from catchment.tables.syncs import SYNC_ALERTS, SYNC_PLANS, SYNC_ROWS, SYNC_RUNS, SYNC_STATE
@@ -32,6 +40,12 @@ TABLES: dict[str, Table] = {
         REPLAYS,
         RUNS,
         MODEL_BUILDS,
+        IDENTITY_EDGES,
+        IDENTITY_IDENTIFIERS,
+        IDENTITY_HISTORY,
+        IDENTITY_MERGES,
+        IDENTITY_CONFLICTS,
+        IDENTITY_CHANGES,
         ERASURES,
         PROPENSITY_SCORES,
         SCORES,
@@ -63,6 +77,12 @@ __all__ = [
     "ERASURES",
     "EVENTS",
     "FAILED_EVENTS",
+    "IDENTITY_CHANGES",
+    "IDENTITY_CONFLICTS",
+    "IDENTITY_EDGES",
+    "IDENTITY_HISTORY",
+    "IDENTITY_IDENTIFIERS",
+    "IDENTITY_MERGES",
     "MODEL_BUILDS",
     "OFFSET",
     "PAYLOADS",

@@ -118,3 +118,18 @@
 {% macro quoted(name) %}{{ return(engine("quoted")(name)) }}{% endmacro %}
 {% macro default__quoted(name) %}`{{ name }}`{% endmacro %}
 {% macro duckdb__quoted(name) %}"{{ name }}"{% endmacro %}
+
+{# A text with every match of a regular expression replaced. #}
+{% macro without(text, pattern, instead="") %}{{ return(engine("without")(text, pattern, instead)) }}{% endmacro %}
+{% macro default__without(text, pattern, instead) %}regexp_replace({{ text }}, '{{ pattern }}', '{{ instead }}'){% endmacro %}
+{% macro duckdb__without(text, pattern, instead) %}regexp_replace({{ text }}, '{{ pattern }}', '{{ instead }}', 'g'){% endmacro %}
+
+{# The SHA-256 of a text, as 64 hexadecimal digits. #}
+{% macro sha256_of(text) %}{{ return(engine("sha256_of")(text)) }}{% endmacro %}
+{% macro default__sha256_of(text) %}sha2({{ text }}, 256){% endmacro %}
+{% macro duckdb__sha256_of(text) %}sha256({{ text }}){% endmacro %}
+
+{# The id of a group's first event. #}
+{% macro first_event(tstamp) %}{{ return(engine("first_event")(tstamp)) }}{% endmacro %}
+{% macro default__first_event(tstamp) %}min_by(event_id, struct({{ tstamp }}, event_id)){% endmacro %}
+{% macro duckdb__first_event(tstamp) %}arg_min(event_id, row({{ tstamp }}, event_id)){% endmacro %}

@@ -1,38 +1,36 @@
-{{ config(unique_key="domain_userid", tags=["always"]) }}
-{#- Grain: one cookie that was ever logged in. A cookie belongs to the user who used it last. The person is named after the
-    first cookie of the user, so logging in never renames anybody. It only grows: late logins never move it back. -#}
+{{ config(unique_key="domain_userid", scope="true", tags=["always"]) }}
+{#- Grain: one cookie whose person is known by a user, or by another name than the cookie's own. Who they are is found in
+    identity_news; the person is named after the first cookie they were seen with, so logging in never renames anybody. -#}
+-- depends_on: {{ ref("identity_news") }}
 with logins as (
-  select domain_userid, user_id, derived_tstamp as end_tstamp
-  from {{ source("lake", "new_events") }}
-  where user_id is not null and domain_userid is not null and {{ is_counted() }}
-  {%- if is_incremental() %}
-  union all
-  select domain_userid, user_id, end_tstamp from {{ this }}
-  {%- endif %}
+  select value_a as user_id, value_b as domain_userid, max(last_seen_tstamp) as end_tstamp
+  from {{ source("lake", "identity_edges") }}
+  where kind_a = 'user_id' and kind_b = 'domain_userid'
+  group by value_a, value_b
 ),
 
-ranked as (
+last_logins as (
+  select user_id, max(end_tstamp) as end_tstamp from logins group by user_id
+),
+
+users as (
   select
-    domain_userid, user_id, end_tstamp,
-    row_number() over (partition by domain_userid order by end_tstamp desc nulls last, user_id desc) as recency
-  from logins
-),
-
-cookies as (
-  select domain_userid, min(first_tstamp) as first_seen_tstamp
-  from {{ ref("visit_days") }}
-  where domain_userid in (select domain_userid from logins)
-  group by domain_userid
+    identifiers.person_id, identifiers.value as user_id,
+    row_number() over (
+      partition by identifiers.person_id order by last_logins.end_tstamp desc nulls last, identifiers.value desc
+    ) as recency
+  from {{ source("lake", "identity_identifiers") }} as identifiers
+  left join last_logins on last_logins.user_id = identifiers.value
+  where identifiers.kind = 'user_id'
 )
 
 select
-  ranked.domain_userid,
-  ranked.user_id,
-  first_value(ranked.domain_userid) over (
-    partition by ranked.user_id order by cookies.first_seen_tstamp nulls last, ranked.domain_userid
-  ) as person_id,
-  ranked.end_tstamp,
+  cookies.value as domain_userid,
+  users.user_id,
+  cookies.person_id,
+  logins.end_tstamp,
   cookies.first_seen_tstamp
-from ranked
-left join cookies on cookies.domain_userid = ranked.domain_userid
-where ranked.recency = 1
+from {{ source("lake", "identity_identifiers") }} as cookies
+left join users on users.person_id = cookies.person_id and users.recency = 1
+left join logins on logins.domain_userid = cookies.value and logins.user_id = users.user_id
+where cookies.kind = 'domain_userid' and (users.user_id is not null or cookies.person_id <> cookies.value)

@@ -1,0 +1,60 @@
+"""What a build is told of identity: kinds, limits and rules, left as a file where dbt's plugin finds it."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from catchment.model.identity.declared import IdentitySettings
+from catchment.model.identity.graph import Kind
+from catchment.model.identity.rules import Pair, PairRules
+
+ORDERS = "identity.json"
+NAMES_PEOPLE = "domain_userid"
+"""People are named after their first cookie, as visitors are known everywhere before they log in."""
+
+
+@dataclass(frozen=True)
+class Orders:
+    """How people are formed; `mark` changes whenever it does, and with it whoever is whoever."""
+
+    kinds: tuple[Kind, ...]
+    max_links: int
+    rules: PairRules
+    mark: str
+
+    @classmethod
+    def of(cls, settings: IdentitySettings, rules: PairRules) -> "Orders":
+        """Take what is declared."""
+        kinds = tuple(
+            Kind(each.name, each.limit, each.shared, each.name == NAMES_PEOPLE) for each in settings.identifiers
+        )
+        told = repr((kinds, settings.max_links, rules, _code()))
+        return cls(kinds, settings.max_links, rules, hashlib.sha256(told.encode()).hexdigest()[:16])
+
+    def write(self, path: Path) -> None:
+        """Leave the orders as a file, which only its owner may read: it names people."""
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(asdict(self) | {"kinds": self.kinds, "rules": self.rules._asdict()}))
+
+    @classmethod
+    def read(cls, path: Path) -> "Orders":
+        """Read what `write` has left."""
+        content = json.loads(path.read_text())
+        rules = {name: tuple(_pair(rows) for rows in pairs) for name, pairs in content["rules"].items()}
+        kinds = tuple(Kind(*kind) for kind in content["kinds"])
+        return cls(kinds, content["max_links"], PairRules(**rules), content["mark"])
+
+
+def _pair(rows: list[Any]) -> Pair:
+    (kind, value), (other_kind, other_value) = rows
+    return (kind, value), (other_kind, other_value)
+
+
+@cache
+def _code() -> str:
+    """Mark the code that forms people: another version may form others."""
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()

@@ -1,0 +1,185 @@
+"""Bring the tables of identity up to date, in DuckDB: what news touch is resolved again, and what differs is merged.
+
+Touched is a cluster (all that hangs together by any edge) of which an identifier or an edge is new or was seen at
+another moment. Its edges are read whole, so what comes out depends on them alone and on no earlier outcome.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from catchment.lake.delta_views import view_table
+from catchment.lake.lake import Lake
+from catchment.lake.merge import Merge, merge_changed
+from catchment.model.identity import statements
+from catchment.model.identity.graph import RULE, SEEN, Graph, Ints, Pairs
+from catchment.model.identity.orders import Orders
+from catchment.model.identity.resolve import REASONS, Resolution, Rules, resolve
+from catchment.model.identity.rules import Pair
+from catchment.tables import (
+    IDENTITY_CHANGES,
+    IDENTITY_CONFLICTS,
+    IDENTITY_EDGES,
+    IDENTITY_HISTORY,
+    IDENTITY_IDENTIFIERS,
+    IDENTITY_MERGES,
+    MODEL_BUILDS,
+)
+from catchment.tables.table import Table
+
+ROWS_PER_BATCH = 100_000
+MARKED_AS = "identity"
+"""Its row of `model_builds` says by which rules people were formed."""
+OUTCOMES = (IDENTITY_IDENTIFIERS, IDENTITY_HISTORY, IDENTITY_MERGES, IDENTITY_CONFLICTS)
+ALL = (IDENTITY_EDGES, *OUTCOMES, IDENTITY_CHANGES)
+
+
+def update_identity(cursor: duckdb.DuckDBPyConnection, lake: Lake, orders: Orders, *, is_full: bool) -> None:
+    """Bring the tables up to `identity_news`: all anew, or what is touched by it, or everybody where rules changed."""
+    is_full = is_full or not all(lake.exists(table.name) for table in ALL)
+    builds = {row["model"]: row["fingerprint"] for row in lake.read(MODEL_BUILDS.name).to_pylist()}
+    is_other = builds.get(MARKED_AS) != orders.mark
+    if not is_full and not is_other and not _count(cursor, "identity_news"):
+        return
+    update = _Update(cursor, lake, orders, is_full)
+    update.lay_out()
+    if update.take_news(is_all=is_full or is_other):
+        update.publish()
+    if is_other:
+        row = {"model": MARKED_AS, "fingerprint": orders.mark, "events_version": 0, "built_at": datetime.now(UTC)}
+        lake.merge(MODEL_BUILDS.name, pa.Table.from_pylist([row], schema=MODEL_BUILDS.schema))
+
+
+@dataclass(frozen=True)
+class _Update:
+    """One update, and what it works with."""
+
+    cursor: duckdb.DuckDBPyConnection
+    lake: Lake
+    orders: Orders
+    is_full: bool
+
+    def lay_out(self) -> None:
+        """Put what is declared, and what stands, beside the news; where all is made anew, nothing stands."""
+        ranks = [{"rank": rank, "kind": kind.name} for rank, kind in enumerate(self.orders.kinds)]
+        self._show("kind_ranks", pa.Table.from_pylist(ranks))
+        self._show("always_pairs", _as_table(self.orders.rules.always))
+        for table in (IDENTITY_EDGES, IDENTITY_IDENTIFIERS):
+            if self.is_full:
+                self._show(f"standing_{table.name}", table.schema.empty_table())
+            else:
+                self.cursor.execute(f"create or replace temp view standing_{table.name} as select * from {table.name}")
+
+    def take_news(self, *, is_all: bool) -> int:
+        """Merge edges, and lay out the identifiers that are to be resolved; give how many."""
+        run = self.cursor.execute
+        run(statements.NAME_OF)
+        run(statements.EDGES.format(standing="" if self.is_full else statements.STANDING_EDGES))
+        run(statements.TOLD)
+        run(statements.CHANGED)
+        self._write(IDENTITY_EDGES, "edges_built", scope=None)
+        run(statements.CLUSTERS.format(is_all=str(is_all).lower()))
+        run(statements.NODES)
+        run(statements.SIGHTINGS.format(edges="edges_built" if self.is_full else IDENTITY_EDGES.name))
+        run(statements.LINKS.format(seen=SEEN, rule=RULE))
+        return _count(self.cursor, "nodes")
+
+    def publish(self) -> None:
+        """Resolve what is laid out, and bring every table to it."""
+        graph = self._graph()
+        found = resolve(graph, self._rules(graph))
+        self._show_found(found)
+        for table in OUTCOMES:
+            self.cursor.execute(f"create or replace temp table {table.name}__built as {statements.BUILT[table.name]}")
+        self._log_changes()
+        for table in reversed(OUTCOMES):
+            self._write(table, f"{table.name}__built", scope="cluster in (select cluster from all_clusters)")
+
+    def _graph(self) -> Graph:
+        nodes = self._numbers("select kind_rank, epoch_us(first_seen_tstamp) as first from nodes order by number")
+        links = self._numbers("select a, b, strength, epoch_us(first_seen_tstamp) as first from links order by edge")
+        seen = self._numbers(
+            "select links.edge, unnest([epoch_us(seen.first_seen_tstamp), epoch_us(seen.last_seen_tstamp)]) as moment"
+            f" from sightings as seen inner join links on links.a = seen.a and links.b = seen.b and strength = {SEEN}"
+        )
+        return Graph(
+            kind=nodes["kind_rank"], first=nodes["first"], left=links["a"], right=links["b"], edge_first=links["first"],
+            strength=links["strength"], score=np.ones(len(links["a"])), sighting_edge=seen["edge"],
+            sighting_at=seen["moment"],
+        )  # fmt: skip
+
+    def _rules(self, graph: Graph) -> Rules:
+        cut = np.zeros(len(graph.left), dtype=np.bool_)
+        pairs = self._named("cut_pairs", self.orders.rules.cut)
+        for left, right in zip(pairs.left.tolist(), pairs.right.tolist(), strict=True):
+            cut |= (graph.left == left) & (graph.right == right)
+        never = self._named("never_pairs", self.orders.rules.never)
+        return Rules(self.orders.kinds, self.orders.max_links, never, cut)
+
+    def _named(self, name: str, pairs: tuple[Pair, ...]) -> Pairs:
+        self._show(name, _as_table(pairs))
+        found = self._numbers(
+            "select least(a.number, b.number) as one, greatest(a.number, b.number) as other"
+            f" from {name} as pairs inner join nodes as a on a.kind = pairs.kind_a and a.value = pairs.value_a"
+            " inner join nodes as b on b.kind = pairs.kind_b and b.value = pairs.value_b order by one, other"
+        )
+        return Pairs(found["one"], found["other"])
+
+    def _show_found(self, found: Resolution) -> None:
+        for name, columns, rows in (
+            ("spans", ("node", "person", "since", "until"), found.spans),
+            ("merges", ("person", "survivor", "at", "edge"), found.merges),
+            ("refusals", ("edge", "reason", "kind"), found.refusals),
+        ):
+            shown = {column: pa.array(rows[:, place]) for place, column in enumerate(columns)}
+            if name == "refusals":
+                shown["reason"] = pa.array(REASONS).take(shown["reason"])
+            self._show(name, pa.table(shown))
+        numbers = pa.array(np.arange(len(found.cluster)))
+        self._show("found_clusters", pa.table({"number": numbers, "cluster": pa.array(found.cluster)}))
+        self.cursor.execute(statements.CLUSTERED)
+        self.cursor.execute(statements.ALL_CLUSTERS)
+
+    def _log_changes(self) -> None:
+        """Note who was somebody else until now, before that is overwritten."""
+        if not self.lake.exists(IDENTITY_IDENTIFIERS.name):
+            changes = IDENTITY_CHANGES.schema.empty_table()
+        else:
+            touched = "" if self.is_full else "where cluster in (select cluster from touched_clusters)"
+            self.cursor.execute(statements.PUBLISHED.format(touched=touched))
+            changes = self.cursor.execute(statements.CHANGES, {"changed_at": datetime.now(UTC)}).to_arrow_table()
+        if changes.num_rows or not self.lake.exists(IDENTITY_CHANGES.name):
+            self.lake.append(IDENTITY_CHANGES.name, changes.cast(IDENTITY_CHANGES.schema))
+            view_table(self.cursor, self.lake, IDENTITY_CHANGES.name)
+
+    def _write(self, table: Table, built: str, scope: str | None) -> None:
+        part = next(iter(table.partition), None)
+        if self.is_full:
+            rows = self.cursor.execute(f"select {', '.join(table.schema.names)} from {built}")
+            self.lake.overwrite(table.name, rows.to_arrow_reader(ROWS_PER_BATCH), partition_by=part)
+        else:
+            partitions = f"select distinct {part} from {built}" if part and scope is None else None
+            merge_changed(self.cursor, self.lake, Merge(table.name, built, table.key, scope, part, partitions))
+        view_table(self.cursor, self.lake, table.name)
+
+    def _numbers(self, sql: str) -> dict[str, Ints]:
+        found = self.cursor.execute(sql).fetchnumpy()
+        return {name: np.asarray(values, dtype=np.int64) for name, values in found.items()}
+
+    def _show(self, name: str, rows: pa.Table) -> None:
+        self.cursor.register(f"{name}__shown", rows)
+        self.cursor.execute(f"create or replace temp table {name} as select * from {name}__shown")
+        self.cursor.unregister(f"{name}__shown")
+
+
+def _as_table(pairs: tuple[Pair, ...]) -> pa.Table:
+    names = ("kind_a", "value_a", "kind_b", "value_b")
+    rows = [dict(zip(names, (*one, *other), strict=True)) for one, other in pairs]
+    return pa.Table.from_pylist(rows, schema=pa.schema([(name, pa.string()) for name in names]))
+
+
+def _count(cursor: duckdb.DuckDBPyConnection, table: str) -> int:
+    return int(cursor.execute(f"select count(*) from {table}").fetchall()[0][0])

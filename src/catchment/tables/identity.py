@@ -1,0 +1,110 @@
+"""Who is who, and how that was found."""
+
+from catchment.event import TIMESTAMP
+from catchment.tables.table import BOOLEAN, DATE, DOUBLE, INT, STRING, Table, columns
+
+IDENTITY_EDGES = Table(
+    "identity_edges",
+    "model",
+    ("kind_a", "value_a", "kind_b", "value_b", "week"),
+    "one pair of identifiers that was seen together in one week; `a` is the stronger",
+    columns(
+        kind_a=STRING,
+        value_a=STRING,
+        kind_b=STRING,
+        value_b=STRING,
+        week=DATE,
+        source=STRING,
+        score=DOUBLE,
+        first_seen_tstamp=TIMESTAMP,
+        last_seen_tstamp=TIMESTAMP,
+        weekdays=INT,
+        days=INT,
+        first_event_id=STRING,
+    ),
+    partition=("week",),
+)
+
+IDENTITY_IDENTIFIERS = Table(
+    "identity_identifiers",
+    "model",
+    ("kind", "value"),
+    "one identifier, and the person it belongs to",
+    columns(
+        kind=STRING,
+        value=STRING,
+        person_id=STRING,
+        cluster=STRING,
+        first_seen_tstamp=TIMESTAMP,
+        first_week=DATE,
+    ),
+    partition=("first_week",),
+)
+
+IDENTITY_HISTORY = Table(
+    "identity_history",
+    "model",
+    ("kind", "value", "valid_from"),
+    "one identifier that was ever linked, and the person it belonged to for a time; valid_to is null of what holds now",
+    columns(
+        kind=STRING,
+        value=STRING,
+        person_id=STRING,
+        valid_from=TIMESTAMP,
+        valid_to=TIMESTAMP,
+        is_current=BOOLEAN,
+        cluster=STRING,
+    ),
+)
+
+IDENTITY_MERGES = Table(
+    "identity_merges",
+    "model",
+    ("person_id", "merged_tstamp"),
+    "one person that became part of another, and which edge showed it",
+    columns(
+        person_id=STRING,
+        survivor_id=STRING,
+        current_id=STRING,
+        merged_tstamp=TIMESTAMP,
+        kind_a=STRING,
+        value_a=STRING,
+        kind_b=STRING,
+        value_b=STRING,
+        cluster=STRING,
+    ),
+)
+
+IDENTITY_CONFLICTS = Table(
+    "identity_conflicts",
+    "model",
+    ("kind_a", "value_a", "kind_b", "value_b"),
+    "one pair of identifiers that was seen together and is not one person, and why",
+    columns(
+        kind_a=STRING,
+        value_a=STRING,
+        kind_b=STRING,
+        value_b=STRING,
+        reason=STRING,
+        kind=STRING,
+        person_a=STRING,
+        person_b=STRING,
+        first_seen_tstamp=TIMESTAMP,
+        last_seen_tstamp=TIMESTAMP,
+        cluster=STRING,
+    ),
+)
+
+IDENTITY_CHANGES = Table(
+    "identity_changes",
+    "model",
+    (),
+    "one identifier whose person is another than an earlier build said",
+    columns(
+        kind=STRING,
+        value=STRING,
+        person_before=STRING,
+        person_id=STRING,
+        changed_at=TIMESTAMP,
+    ),
+)
