@@ -3,10 +3,16 @@
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadFileScheduling
 
 SHARED = {"tests/journey/test_console.py": "tests/journey/test_journey.py"}
 """Files that stand on the same costly fixture go to one process."""
+
+settings.register_profile("search", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("same", settings.get_profile("search"), derandomize=True)
+settings.load_profile("same")
+"""Properties see the same examples on every machine, however slow; `--hypothesis-profile search` looks for new ones."""
 
 
 class ByFile(LoadFileScheduling):

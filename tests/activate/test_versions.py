@@ -103,7 +103,7 @@ def test_where_the_log_does_not_tell_all_rows_are_compared(fed: World, reads: li
 CHANGES = st.lists(st.tuples(st.sampled_from("mdo"), st.integers(0, 7), st.sampled_from("ab")), max_size=4)
 
 
-@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(CHANGES)
 def test_the_log_and_the_comparison_of_all_rows_come_to_the_same(
     fed: World, changes: list[tuple[str, int, str]]

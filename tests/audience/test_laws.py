@@ -62,7 +62,7 @@ def of(person: str, events: list[Happened], name: str) -> list[datetime]:
     return [event.at for event in events if event.person == person and event.name == name]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(EVENTS, st.integers(0, 4), st.sampled_from([None, 1.0, 3.5]))
 def test_events_are_counted_as_a_loop_counts_them(events: list[Happened], least: int, days: float | None) -> None:
     window = {} if days is None else {"within_last_days": days}
@@ -71,7 +71,7 @@ def test_events_are_counted_as_a_loop_counts_them(events: list[Happened], least:
     assert found({"event": "a", "count": {"gte": least}, **window}, events) == expected
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(EVENTS, st.sampled_from([0.25, 1.0, 4.0]))
 def test_a_sequence_is_what_a_loop_finds(events: list[Happened], days: float) -> None:
     window = timedelta(days=days)
@@ -84,7 +84,7 @@ def test_a_sequence_is_what_a_loop_finds(events: list[Happened], days: float) ->
     assert found(where, events) == {person for person in PEOPLE if reached(person)}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(EVENTS, st.sampled_from([0.25, 1.0, 4.0]))
 def test_what_did_not_follow_is_known_when_its_window_is_over(events: list[Happened], days: float) -> None:
     window = timedelta(days=days)
@@ -121,7 +121,7 @@ def test_the_draws_of_two_audiences_have_nothing_to_do_with_each_other() -> None
     assert both == pytest.approx(1000, abs=120)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(st.integers(0, 10_000), st.sampled_from("xyz")), max_size=120, unique_by=lambda each: each[0]),
     st.sampled_from([(0.1, 0.9), (0.5, 0.5), (0.1, 0.45, 0.45)]),

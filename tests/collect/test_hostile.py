@@ -19,10 +19,8 @@ from tests.collect.test_faults import process_of
 ANSWERS = (200, 302, 400, 404, 408, 413, 414, 417, 431, 503, 505)
 EXAMPLES = settings(
     max_examples=250,
-    deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=(Phase.generate, Phase.shrink),
-    derandomize=True,
 )
 MOST_GROWTH_BYTES = 96 * 2**20
 

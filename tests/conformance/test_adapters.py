@@ -83,7 +83,7 @@ def _mutated(request: Any, junk: Any, spot: int) -> Any:
     return junk
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(junk=anything, spot=st.integers(0, 400), raw=st.binary(max_size=30), query=st.text(max_size=20))
 @pytest.mark.parametrize("name", ADAPTERS)
 def test_whatever_comes_is_an_event_or_a_failed_one(name: str, junk: Any, spot: int, raw: bytes, query: str) -> None:

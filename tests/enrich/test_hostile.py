@@ -145,7 +145,7 @@ bodies = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     contents=st.lists(bodies, min_size=1, max_size=4),
     query=st.one_of(st.none(), st.text(st.characters(exclude_categories=["Cs"]), max_size=30)),

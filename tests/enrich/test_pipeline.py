@@ -265,7 +265,7 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
     return open_pipeline(EnrichSettings(), open_resolver(SchemaSettings(), folder), folder)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(contents=st.lists(bodies, max_size=5), query=st.text(max_size=12), path=st.sampled_from([TP2, "/i", "/a/b"]))
 def test_whatever_arrives_becomes_events_or_failures(
     standing: Pipeline, contents: list[bytes], query: str, path: str

@@ -92,7 +92,7 @@ def shuffled(chance: Random, events: list[dict[str, Any]]) -> list[list[dict[str
     return [rows[: cuts[0]], rows[cuts[0] : cuts[1]], rows[cuts[1] :]]
 
 
-@settings(max_examples=2, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=2, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32))
 def test_the_tables_depend_on_the_events_and_on_nothing_else(workshop: Path, seed: int) -> None:
     chance = Random(seed)

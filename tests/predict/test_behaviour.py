@@ -118,7 +118,7 @@ LATER = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(LATER)
 def test_no_event_that_happens_or_arrives_later_changes_a_feature(
     tmp_path_factory: pytest.TempPathFactory, later: Any

@@ -288,7 +288,7 @@ def test_what_is_no_payload_is_a_failed_event_with_its_bytes(make_project: Make,
     assert {row["payload"] for row in failed} == set(lines)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=300), st.integers(0, 200), st.integers(0, 255))
 def test_no_bytes_break_the_reader_of_payloads(noise: bytes, at: int, byte: int) -> None:
     import io
@@ -343,7 +343,7 @@ EVENTS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.data_too_large])
 @given(st.lists(EVENTS, min_size=1, max_size=4))
 def test_any_event_survives_being_written_and_read(
     tmp_path_factory: pytest.TempPathFactory, events: list[dict[str, Any]]

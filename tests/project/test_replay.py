@@ -287,7 +287,7 @@ def assert_each_came_out_once(project: Project, ancestors: set[str]) -> None:
     assert_conserved(project)
 
 
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.sampled_from(["free", "paid", 7, None, "protocol", "good"]), max_size=12))
 def test_whatever_failed_comes_out_once_however_often_it_is_replayed(
     tmp_path_factory: pytest.TempPathFactory, names: list[Any]

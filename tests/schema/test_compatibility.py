@@ -85,7 +85,7 @@ SCHEMAS = st.fixed_dictionaries(
 DATA = st.dictionaries(st.sampled_from("xyz"), st.one_of(st.none(), st.integers(-1, 6), st.text("abc", max_size=5)))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(SCHEMAS, SCHEMAS, st.lists(DATA, max_size=8))
 def test_an_addition_fits_all_data_that_the_version_before_allowed(
     old: dict[str, Any], new: dict[str, Any], data: list[Any]

@@ -97,7 +97,7 @@ def test_a_spoiled_beginning_of_the_file_and_of_its_wal_costs_nothing(filled: Pa
 
 
 @given(place=st.floats(0, 1, exclude_max=True), length=st.integers(1, 3 * PAGE_BYTES), byte=st.integers(0, 255))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_wherever_the_disk_spoils_a_file_each_payload_is_read_or_told_missing(
     filled: Path, tmp_path_factory: pytest.TempPathFactory, place: float, length: int, byte: int
 ) -> None:

@@ -34,7 +34,7 @@ payloads = st.builds(
 
 
 @given(payloads, st.integers(0, 400), st.integers(1, 255))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_record_is_what_was_written_or_is_known_not_to_be(sent, place, change):
     record = encode_record(sent)
     spoiled = bytearray(record)
