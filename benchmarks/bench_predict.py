@@ -138,8 +138,8 @@ def _tell_scoring(people: int) -> None:
     project = Project.init(folder)
     _fill_many(project, people)
     (folder / "predictions" / f"{NAME}.yml").write_text(
-        f"name: {NAME}\nwho: people\noutcome: {{event: sign_up}}\nhorizon_days: 14\n"
-        "observe: {every_days: 30, history_days: 30, most: 40000}\n"
+        f"name: {NAME}\nwho: people\noutcome: {{event: sign_up, repeats: true}}\nhorizon_days: 14\n"
+        "observe: {every_days: 14, history_days: 28, most: 40000}\n"
         "features: {sources: [profiles]}\nsearch: {trials: 5}\n"
     )
     project.clock = lambda: NOW
@@ -170,12 +170,14 @@ def _fill_many(project: Project, people: int) -> None:
         ),
     )
     does = chance.random(people) < 1 / (1 + np.exp(3.0 - signal - (channel == "email")))
-    schema = pa.schema([*atomic_schema(), ("load_tstamp", TIMESTAMP)])
-    for prefix, chosen, name, days in (("v", np.ones(people, bool), "page_view", 50), ("s", does, "sign_up", 10)):
+    schema = atomic_schema()
+    for prefix, chosen, name, first, last in (
+        ("v", np.ones(people, bool), "page_view", 50, 50),
+        ("s", does, "sign_up", 45, 1),
+    ):
         rows = int(chosen.sum())
-        moment = pa.array(
-            np.full(rows, np.datetime64(NOW.replace(tzinfo=None) - timedelta(days=days), "us")), TIMESTAMP
-        )
+        ago = (chance.uniform(last, first, rows) * 86_400e6).astype("timedelta64[us]")
+        moment = pa.array(np.datetime64(NOW.replace(tzinfo=None), "us") - ago, TIMESTAMP)
         who = names.filter(pa.array(chosen))
         given = {
             "event_id": pa.array([f"{prefix}{number}" for number in range(rows)]),

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
+import numpy as np
+import pandas
 import pyarrow as pa
 import pytest
 from sklearn.metrics import roc_auc_score
@@ -14,6 +16,7 @@ from sklearn.metrics import roc_auc_score
 from catchment.errors import DefinitionError, LakeError, TooFewExamples
 from catchment.lake.lake import Lake
 from catchment.predict.behaviour import PERSON
+from catchment.predict.leak import ALONE, ALONE_OF_YOURS, find_leak
 from catchment.predict.tracking import locate_store, open_tracking
 from catchment.predict.train import TrainReport
 
@@ -185,8 +188,9 @@ def planted(folder: Path, **columns: Any) -> World:
         lambda person, then: "customer" if then is not None else "prospect",
         lambda person, then: None if then is None else 3.0,
         lambda person, then: "vip" if then is not None and int(person[-1]) % 2 else "other",
+        lambda person, then: int(then is not None or person[-1] == "0"),
     ],
-    ids=["flag", "stage", "filled only afterwards", "half of them marked"],
+    ids=["flag", "stage", "filled only afterwards", "half of them marked", "a page of thanks that others see too"],
 )
 def test_a_column_that_knows_the_answer_is_refused_by_its_name(tmp_path: Path, leak: Callable[..., Any]) -> None:
     world = planted(tmp_path, size=lambda person, then: int(person[-2:]), account_state=leak)
@@ -194,6 +198,30 @@ def test_a_column_that_knows_the_answer_is_refused_by_its_name(tmp_path: Path, l
     with pytest.raises(DefinitionError, match=r"predictions/signup.yml: features: 'account_state' leaks: ") as raised:
         world.train(wanted)
     assert "features.exclude" in raised.value.hint
+
+
+def test_all_columns_that_know_the_answer_are_named_at_once_and_can_be_trusted(
+    tmp_path: Path, lay_out_store: Callable[[Path], Path]
+) -> None:
+    knows = {"thanks": lambda person, then: int(then is not None), "size": lambda person, then: int(person[-2:])}
+    world = planted(lay_out_store(tmp_path), stage=lambda person, then: "won" if then else "open", **knows)
+    keys = {"learner": LOGISTIC, "search": {"trials": 1}}
+    with pytest.raises(DefinitionError) as raised:
+        world.train(prediction(features={"sources": ["events", "accounts"]}, **keys))
+    assert [line.split("'")[1] for line in str(raised.value).splitlines()] == ["thanks", "stage"]
+    assert "features.exclude: [thanks, stage]" in str(raised.value.hint)
+    trusted = {"sources": ["events", "accounts"], "trusted": ["thanks", "stage"]}
+    assert world.train(prediction(features=trusted, **keys)).roc_auc > 0.99
+
+
+def test_our_own_features_are_believed_more_than_columns_that_only_say_since_when_they_were_true() -> None:
+    chance = np.random.default_rng(3)
+    did = chance.random(4000) < 0.1
+    column = pandas.Series(np.where(did, chance.random(4000) < 0.97, chance.random(4000) < 0.1).astype(float))
+    halves = np.array_split(np.arange(4000), 2)
+    folds = [(halves[0], halves[1]), (halves[1], halves[0])]
+    assert "ROC AUC of 0.9" in find_leak(column, did, is_category=False, folds=folds, limit=ALONE_OF_YOURS)
+    assert find_leak(column, did, is_category=False, folds=folds, limit=ALONE) == ""
 
 
 def test_a_strong_but_honest_feature_is_no_leak(tmp_path: Path, lay_out_store: Callable[[Path], Path]) -> None:

@@ -35,7 +35,7 @@ def score_records(
             "reasons": why,
             "model_version": champion.version,
         }
-        for score, decile, label, why in zip(scores, deciles, labels, reasons, strict=True)
+        for score, decile, label, why in zip(scores, deciles, labels, reasons.to_pylist(), strict=True)
     ]
 
 

@@ -67,21 +67,32 @@ def visible_events(backend: Any, times: Times) -> Any:
         load_tstamp=events.load_tstamp,
         view=ibis.coalesce(view, events.page_url, events.domain_sessionid),
     )
-    copies = ibis.window(group_by=events.event_id, order_by=[events.arrived, events.derived_tstamp])
-    events = events.mutate(copy=ibis.row_number().over(copies))
-    return _with_person(events.filter(events.copy == 0).drop("copy"), backend)
+    return _with_person(_once(events), backend)
 
 
 TIMESTAMP_TYPE = f"timestamp('{TIMESTAMP.tz}', 6)"
 
 
 def _of_humans(events: Any) -> Any:
-    machine = events.br_type.fill_null("") == "Robot"
-    agent = events.useragent.fill_null("").lower()
-    for word in MACHINES:
-        machine = machine | agent.contains(word)
+    agents = events.filter(events.useragent.notnull()).select("useragent").distinct()
+    says_so = [agents.useragent.lower().contains(word) for word in MACHINES]
+    machines = agents.filter(ibis.or_(*says_so))
     known = [events[name].notnull() for name in ("domain_userid", "domain_sessionid", "derived_tstamp", "event_id")]
-    return events.filter(*known, ~machine)
+    return events.filter(
+        *known,
+        events.br_type.fill_null("") != "Robot",
+        events.useragent.isnull() | events.useragent.notin(machines.useragent),
+    )
+
+
+def _once(events: Any) -> Any:
+    """Keep of each event the copy that arrived first; the few that have copies are sorted, not the wide rows of all."""
+    repeated = events.group_by("event_id").having(events.count() > 1).agg(copies=events.count())
+    copies = events.filter(events.event_id.isin(repeated.event_id))
+    order = ibis.window(group_by=copies.event_id, order_by=[copies.arrived, copies.derived_tstamp])
+    copies = copies.mutate(copy=ibis.row_number().over(order))
+    alone = events.filter(events.event_id.notin(repeated.event_id))
+    return alone.union(copies.filter(copies.copy == 0).drop("copy"))
 
 
 def _with_person(events: Any, backend: Any) -> Any:

@@ -17,7 +17,7 @@ from catchment.predict.behaviour import MOMENT, PERSON
 from catchment.predict.definition import Prediction
 from catchment.predict.learner import Features, Labelled
 from catchment.predict.outcomes import LABEL
-from catchment.predict.people import Lens, choose_features, feature_frame, read_examples_table
+from catchment.predict.people import Lens, choose_features, columns_of_yours, feature_frame, read_examples_table
 
 Numbers = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
@@ -58,9 +58,13 @@ class Slice(NamedTuple):
 
 
 class Examples(NamedTuple):
-    """Every look whose horizon has passed, oldest first; `development` is training and validation together."""
+    """Every look whose horizon has passed, oldest first; `development` is training and validation together.
+
+    `of_yours` are the features that come from tables of the user's own.
+    """
 
     features: Features
+    of_yours: frozenset[str]
     clock: datetime
     train: Slice
     validation: Slice
@@ -90,7 +94,8 @@ def read_examples(prediction: Prediction, lens: Lens) -> Examples:
         )
     parts = _part(prediction, table)
     slices = {name: _slice(prediction, name, table.take(rows), features) for name, rows in parts.items()}
-    return Examples(features, lens.clock, **slices)
+    of_yours = frozenset(features.names) & columns_of_yours(prediction, lens)
+    return Examples(features, of_yours, lens.clock, **slices)
 
 
 def _part(prediction: Prediction, table: pa.Table) -> dict[str, Rows]:

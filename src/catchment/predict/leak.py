@@ -14,50 +14,62 @@ from catchment.predict.examples import Examples
 
 ALONE = 0.97
 """A feature that ranks people so well all alone knows the answer."""
+ALONE_OF_YOURS = 0.92
+"""A column of the user's own is believed less: whether its moments are true, nobody here can tell."""
 PURE, SHARE, FEWEST = 0.98, 0.1, 25
 """So does one that singles out a tenth of those who did it, hardly anybody else, and enough not to be luck."""
 
 
 def refuse_leaks(prediction: Prediction, examples: Examples) -> None:
-    """Raise DefinitionError naming the first feature that knows the answer, and how it shows."""
+    """Raise DefinitionError naming every feature that knows the answer, and how it shows."""
     slice_ = examples.development
     rare = slice_.label > 0
     if rare.mean() > 0.5:
         rare = ~rare
+    folds = slice_.folds()
+    faults = {}
     for name in examples.features.names:
         if name in prediction.features.trusted:
             continue
-        fault = find_leak(slice_.frame[name], rare, name in examples.features.categories, slice_.folds())
+        limit = ALONE_OF_YOURS if name in examples.of_yours else ALONE
+        fault = find_leak(slice_.frame[name], rare, name in examples.features.categories, folds, limit)
         if fault:
-            raise DefinitionError(
-                f"{prediction.file}: features: '{name}' leaks: {fault}.",
-                hint=f"Add it to features.exclude; if it truly was known by then, to features.trusted: [{name}].",
-            )
+            faults[name] = fault
+    if faults:
+        names = ", ".join(faults)
+        raise DefinitionError(
+            "\n".join(f"{prediction.file}: features: '{name}' leaks: {fault}." for name, fault in faults.items()),
+            hint=f"features.exclude: [{names}] leaves out what is written after the fact; what truly was known by then "
+            f"goes into features.trusted.",
+        )
 
 
-def find_leak(column: Any, rare: Any, is_category: bool, folds: list[tuple[Any, Any]]) -> str:
+def find_leak(
+    column: Any, rare: Any, is_category: bool, folds: list[tuple[Any, Any]], limit: float = ALONE_OF_YOURS
+) -> str:
     """Say how one column gives the answer away; empty where it does not."""
-    order = _rank_categories(column, rare, folds) if is_category else np.asarray(column, dtype=float)
+    codes = column.factorize()[0] if is_category else None
+    order = np.asarray(column, dtype=float) if codes is None else _rank_categories(codes, rare, folds)
     empty = np.isnan(order)
     for values in (order, empty.astype(float)):
         if len(np.unique(values[~np.isnan(values)])) < 2:
             continue
         alone = _rank_quality(np.where(np.isnan(values), np.nanmin(values) - 1, values), rare)
-        if alone >= ALONE:
+        if alone >= limit:
             return f"alone it ranks people with a ROC AUC of {alone:.3f}"
-    return _pure_group(column.fillna("").rank(method="dense").to_numpy() if is_category else order, rare)
+    return _pure_range(order, rare) if codes is None else _pure_group(codes, rare)
 
 
-def _rank_categories(column: Any, rare: Any, folds: list[tuple[Any, Any]]) -> Any:
+def _rank_categories(codes: Any, rare: Any, folds: list[tuple[Any, Any]]) -> Any:
     """Give each row the share of its category, as people of the other folds show it."""
-    import pandas
-
-    shares = np.full(len(column), np.nan)
-    label = pandas.Series(rare.astype(float), index=column.index)
+    shares = np.full(len(codes), np.nan)
+    group, count = codes + 1, int(codes.max(initial=-1)) + 2
     for known, judged in folds:
-        share = label.iloc[known].groupby(column.iloc[known]).mean()
-        shares[judged] = column.iloc[judged].map(share).to_numpy(dtype=float)
-    return shares
+        size = np.bincount(group[known], minlength=count)
+        did = np.bincount(group[known], weights=rare[known], minlength=count)
+        share = np.divide(did, size, out=np.full(count, np.nan), where=size > 0)
+        shares[judged] = share[group[judged]]
+    return np.where(codes < 0, np.nan, shares)
 
 
 def _rank_quality(values: Any, rare: Any) -> float:
@@ -67,16 +79,24 @@ def _rank_quality(values: Any, rare: Any) -> float:
     return max(quality, 1 - quality)
 
 
-def _pure_group(values: Any, rare: Any) -> str:
+def _pure_group(codes: Any, rare: Any) -> str:
+    """Find one category, emptiness among them, of whom nearly all did it."""
+    size, did = np.bincount(codes + 1), np.bincount(codes + 1, weights=rare)
+    return _say_pure(size, did, rare)
+
+
+def _pure_range(values: Any, rare: Any) -> str:
     """Find one value, or one end of the scale, where nearly all did it."""
-    enough = max(FEWEST, SHARE * rare.sum())
-    known = ~np.isnan(values) if values.dtype.kind == "f" else np.ones(len(values), dtype=bool)
+    known = ~np.isnan(values)
     _, group = np.unique(values[known], return_inverse=True)
     size, did = np.bincount(group), np.bincount(group, weights=rare[known])
     ends = ((size, did), (size.cumsum(), did.cumsum()), (size[::-1].cumsum(), did[::-1].cumsum()))
-    for people, doers in ends:
-        pure = (people >= enough) & (doers >= PURE * people)
-        if pure.any():
-            place = int(np.argmax(people * pure))
-            return f"one range of its values holds {int(people[place])} people, of whom {int(doers[place])} did it"
-    return ""
+    return next((said for said in (_say_pure(people, doers, rare) for people, doers in ends) if said), "")
+
+
+def _say_pure(size: Any, did: Any, rare: Any) -> str:
+    pure = (size >= max(FEWEST, SHARE * rare.sum())) & (did >= PURE * size)
+    if not pure.any():
+        return ""
+    place = int(np.argmax(size * pure))
+    return f"one range of its values holds {int(size[place])} people, of whom {int(did[place])} did it"

@@ -169,6 +169,12 @@ def choose_features(prediction: Prediction, schema: pa.Schema) -> Features:
     )
 
 
+def columns_of_yours(prediction: Prediction, lens: Lens) -> frozenset[str]:
+    """Give the columns that tables of the user's own bring, whose moments are only as true as the user has them."""
+    tables = [source for source in prediction.features.sources if source != EVENTS]
+    return frozenset(name for table in tables for name in lens.backend.table(table).columns)
+
+
 def feature_frame(people: pa.Table, features: Features) -> Any:
     """Give a pandas frame of the features: numbers as float64, categories as text, NaN for null."""
     numbers = [people[name].cast(pa.float64()) for name in features.numbers]

@@ -1,7 +1,11 @@
 """Give people a score by the champion, a decile among the others, a label, and the reasons in plain words."""
 
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -18,7 +22,7 @@ from catchment.predict.calibrate import base_model
 from catchment.predict.definition import EVENTS, Labels, Prediction
 from catchment.predict.drift import Tally
 from catchment.predict.learner import Learner
-from catchment.predict.people import feature_frame, open_lens, stream_people
+from catchment.predict.people import Lens, feature_frame, open_lens, stream_people
 from catchment.predict.tracking import Model
 from catchment.predict.watch import note_drift
 from catchment.predict.weigh import tell_reasons
@@ -67,9 +71,8 @@ def score(prediction: Prediction, shop: Workshop, since: Since | None = None) ->
     standing = _read_standing(prediction, shop.lake)
     is_whole = since is None or not _is_part_enough(prediction, champion, standing, since, shop.now)
     tally = Tally(champion.reference)
-    fresh = _work_out(
-        prediction, champion, lens, tally, since=None if is_whole or since is None else since.loaded_until
-    )
+    after = None if is_whole or since is None else since.loaded_until
+    fresh = _work_out(prediction, champion, lens, tally, shop.settings.threads, after)
     kept = standing.filter(pc.equal(standing["model_version"], champion.version)).select(_WORKED.names)
     rows = _rank(prediction, champion, pa.concat_tables([fresh, _without(kept, fresh)]), shop.now)
     changed = _changed(rows, standing)
@@ -88,18 +91,19 @@ def score(prediction: Prediction, shop: Workshop, since: Since | None = None) ->
     )
 
 
-def score_frame(champion: Model, folder: Any, frame: Any) -> tuple[Scores, list[list[str]]]:
+def score_frame(champion: Model, folder: Any, frame: Any) -> tuple[Scores, pa.Array]:
     """Give the scores of a feature frame, and per row the reasons; none where the model cannot tell them."""
     scores = np.asarray(champion.score(frame), dtype=float)
+    nothing = pa.array([[]] * len(scores), _WORKED.field("reasons").type)
     if champion.learner is None or champion.raw is None or not len(frame):
-        return scores, [[] for _ in scores]
+        return scores, nothing
     learner = cast(
         Learner,
         build_plugin("predict/learners", {"type": champion.learner}, place="learner", project_folder=folder),
     )
     contributions = learner.explain(base_model(champion.raw), champion.features, frame[champion.features.names])
     if contributions is None:
-        return scores, [[] for _ in scores]
+        return scores, nothing
     return scores, tell_reasons(contributions, frame, champion.features)
 
 
@@ -128,10 +132,35 @@ def _is_part_enough(prediction: Prediction, champion: Model, standing: pa.Table,
     return bool(same and is_young and prediction.features.sources == (EVENTS,) and prediction.kind != "lookalike")
 
 
-def _work_out(prediction: Prediction, champion: Model, lens: Any, tally: Tally, *, since: datetime | None) -> pa.Table:
-    recent = lens.clock - timedelta(days=max(RECENT_DAYS, prediction.horizon))
+def _work_out(
+    prediction: Prediction, champion: Model, lens: Lens, tally: Tally, threads: int, since: datetime | None
+) -> pa.Table:
+    """Score people batch by batch, a few at once; the rest of the lake waits until there is room."""
+    recent = pa.scalar(lens.clock - timedelta(days=max(RECENT_DAYS, prediction.horizon)), TIMESTAMP)
     parts = [_WORKED.empty_table()]
-    for people in stream_people(prediction, lens, since=since):
+    people = _readable(prediction, champion, stream_people(prediction, lens, since=since))
+    for batch in _at_once(partial(_score_batch, champion), people, threads):
+        is_recent = pc.greater(batch.rows[MOMENT], recent).to_numpy(zero_copy_only=False)
+        tally.add(batch.frame[is_recent], batch.rows["score"].to_numpy()[is_recent])
+        parts.append(batch.rows)
+    return pa.concat_tables(parts)
+
+
+class _Batch(NamedTuple):
+    rows: pa.Table
+    frame: Any
+
+
+def _score_batch(champion: Model, people: pa.Table) -> _Batch:
+    frame = feature_frame(people, champion.features)
+    scores, reasons = score_frame(champion, None, frame)
+    columns = [people[PERSON].cast(pa.string()), people[MOMENT].cast(TIMESTAMP), pa.array(scores), reasons]
+    return _Batch(pa.table(columns, schema=_WORKED), frame)
+
+
+def _readable(prediction: Prediction, champion: Model, batches: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Pass batches of people on; raises ModelError where a column is gone that the champion reads."""
+    for people in batches:
         missing = sorted(set(champion.features.names) - set(people.column_names))
         if missing:
             raise ModelError(
@@ -139,20 +168,20 @@ def _work_out(prediction: Prediction, champion: Model, lens: Any, tally: Tally, 
                 f"{', '.join(prediction.features.sources)} has.",
                 hint=f"catchment train {prediction.name}",
             )
-        if not people.num_rows:
-            continue
-        frame = feature_frame(people, champion.features)
-        scores, reasons = score_frame(champion, None, frame)
-        is_recent = pc.greater(people[MOMENT], pa.scalar(recent, TIMESTAMP)).to_numpy(zero_copy_only=False)
-        tally.add(frame[is_recent], scores[is_recent])
-        columns = [
-            people[PERSON].cast(pa.string()),
-            people[MOMENT].cast(TIMESTAMP),
-            pa.array(scores),
-            pa.array(reasons, _WORKED.field("reasons").type),
-        ]
-        parts.append(pa.table(columns, schema=_WORKED))
-    return pa.concat_tables(parts)
+        if people.num_rows:
+            yield people
+
+
+def _at_once(work: Callable[[pa.Table], _Batch], batches: Iterable[pa.Table], threads: int) -> Iterator[_Batch]:
+    """Give what comes of each batch, in order; no more wait than there are threads."""
+    with ThreadPoolExecutor(threads) as pool:
+        begun: deque[Future[_Batch]] = deque()
+        for people in batches:
+            begun.append(pool.submit(work, people))
+            if len(begun) > threads:
+                yield begun.popleft().result()
+        while begun:
+            yield begun.popleft().result()
 
 
 def _without(people: pa.Table, others: pa.Table) -> pa.Table:

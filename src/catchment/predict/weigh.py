@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from catchment.predict.learner import Features, Task, predict
 
@@ -51,31 +52,31 @@ def _largest_first(worth: dict[str, float]) -> dict[str, float]:
     return dict(sorted(worth.items(), key=lambda item: -item[1]))
 
 
-def tell_reasons(contributions: Any, frame: Any, features: Features) -> list[list[str]]:
+def tell_reasons(contributions: Any, frame: Any, features: Features) -> pa.Array:
     """Give per person the three features that moved the score most, in plain words: `pages 5 (raises)`."""
     order = np.argpartition(-np.abs(contributions), min(REASONS, contributions.shape[1]) - 1, axis=1)[:, :REASONS]
     size = np.take_along_axis(np.abs(contributions), order, axis=1)
     order = np.take_along_axis(order, np.argsort(-size, axis=1, kind="stable"), axis=1)
     moved = np.take_along_axis(contributions, order, axis=1)
-    texts = np.empty((len(frame), len(features.names)), dtype=object)
+    texts: list[str] = []
+    said = np.zeros(order.shape, dtype=np.int64)
     for place, name in enumerate(features.names):
-        rows = np.flatnonzero((order == place).any(axis=1))
-        texts[rows, place] = _say(name, frame[name].iloc[rows], is_category=name in features.categories)
-    said = np.take_along_axis(texts, order, axis=1)
-    directed = np.where(moved > 0, said + " (raises)", said + " (lowers)")
-    return [
-        [text for text, by in zip(row, by_how, strict=True) if by] for row, by_how in zip(directed, moved, strict=True)
-    ]
+        rows, spots = np.nonzero(order == place)
+        codes, distinct = _say(name, frame[name].iloc[rows], is_category=name in features.categories)
+        said[rows, spots] = len(texts) + 2 * codes + (moved[rows, spots] > 0)
+        texts += [f"{text} ({how})" for text in distinct for how in ("lowers", "raises")]
+    is_reason = moved != 0
+    offsets = np.concatenate([[0], np.cumsum(is_reason.sum(axis=1))]).astype(np.int32)
+    reasons = pa.array(texts, pa.string()).take(pa.array(said[is_reason]))
+    return pa.ListArray.from_arrays(pa.array(offsets), reasons)
 
 
-def _say(name: str, values: Any, *, is_category: bool) -> Any:
-    """Say `first refr medium: search`, once for each distinct value."""
+def _say(name: str, values: Any, *, is_category: bool) -> tuple[Any, list[str]]:
+    """Say `first refr medium: search`, once for each distinct value; give each row's place among them."""
     words = name.replace("_in_s", " in seconds").replace("_", " ")
     if is_category:
         codes, distinct = values.factorize(use_na_sentinel=False)
-        texts = [f"{words}: {'none' if value != value or value is None else value}" for value in distinct]
-    else:
-        rounded = values.round(0).where(values.abs() >= 10, values.round(2))
-        codes, distinct = rounded.factorize(use_na_sentinel=False)
-        texts = [f"{words}: {'none' if value != value else f'{value:,.10g}'}" for value in distinct]
-    return np.asarray(texts, dtype=object)[codes]
+        return codes, [f"{words}: {'none' if value != value or value is None else value}" for value in distinct]
+    rounded = values.round(0).where(values.abs() >= 10, values.round(2))
+    codes, distinct = rounded.factorize(use_na_sentinel=False)
+    return codes, [f"{words}: {'none' if value != value else f'{value:,.10g}'}" for value in distinct]
