@@ -4,7 +4,9 @@ Order: part payloads into events, convert parameters, judge JSON by its schema, 
 that fails at any step leaves for `failed_events` with its original; the others go on.
 """
 
-from collections.abc import Sequence
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -68,7 +70,10 @@ class Pipeline:
 
         Raises TransientError where something outside did not answer: the batch waits, for good events must not fail.
         """
-        done = [self._enrich(part, now) for part in _slices(payloads)]
+        done = []
+        for part in _slices(payloads):
+            with _uncollected():
+                done.append(self._enrich(part, now))
         events = pa.concat_tables([part.events for part in done], promote_options="permissive")
         names = [name for name in events.column_names if name != OFFSET]
         failed = pa.concat_tables([part.failed for part in done])
@@ -210,6 +215,18 @@ def _open_adapters(settings: EnrichSettings, folder: Path) -> list[Adapter]:
         )
         for name in list_plugins("enrich/adapters", folder)
     ]
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Look for no cycles of garbage while the block lasts: all that it makes is needed to its end, and is bounded."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _slices(payloads: pa.Table) -> list[pa.Table]:

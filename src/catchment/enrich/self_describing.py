@@ -64,6 +64,7 @@ class SelfDescribing:
         self._columns: dict[str, _Column] = {}
         self._known: dict[tuple[str, str], _Read] = {}
         self._homes: dict[tuple[str, SchemaKey], tuple[str, Column]] = {}
+        self._judges: dict[SchemaKey, SchemaKey] = {}
         self.event_keys: list[SchemaKey | None] = [None] * size
 
     def read(self, position: int, parameters: dict[str, Any]) -> list[Fault]:
@@ -141,7 +142,9 @@ class SelfDescribing:
             message = f"{prefix}: each item needs a 'schema' that is an Iglu URI, and 'data', and nothing else."
             raise _Invalid([Fault("not_self_describing", message, path=prefix)])
         data = item.get("data")
-        key = self._resolver.superseding(named)
+        key = self._judges.get(named)
+        if key is None:
+            key = self._judges[named] = self._resolver.superseding(named)
         faults = self._resolver.validate(key, data)
         if faults:
             raise _Invalid(faults)

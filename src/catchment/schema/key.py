@@ -1,6 +1,7 @@
 """The name of a schema: `iglu:vendor/name/format/MODEL-REVISION-ADDITION`, by Iglu's published grammar."""
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 _VERSION = r"(?P<model>[1-9][0-9]{0,8})-(?P<revision>0|[1-9][0-9]{0,8})-(?P<addition>0|[1-9][0-9]{0,8})"
@@ -10,6 +11,8 @@ _URI = re.compile(
     rf"(?P<format>[a-zA-Z0-9_-]{{1,200}})/{_VERSION}",
     re.ASCII,
 )
+_LONGEST = 700
+"""No URI of that grammar is longer."""
 _PART = r"\*|0|[1-9][0-9]{0,8}"
 _CRITERION = re.compile(
     r"iglu:(?P<vendor>[a-zA-Z0-9_.*-]+)/(?P<name>[a-zA-Z0-9_*-]+)/(?P<format>[a-zA-Z0-9_*-]+)/"
@@ -46,11 +49,7 @@ class SchemaKey(NamedTuple):
     @classmethod
     def parse(cls, uri: str) -> "SchemaKey | None":
         """Read an Iglu URI; None where it is none."""
-        match = _URI.fullmatch(uri)
-        if match is None:
-            return None
-        version = SchemaVer(int(match["model"]), int(match["revision"]), int(match["addition"]))
-        return cls(match["vendor"], match["name"], match["format"], version)
+        return _parse(uri) if len(uri) <= _LONGEST else None
 
     @property
     def path(self) -> str:
@@ -64,6 +63,16 @@ class SchemaKey(NamedTuple):
     def family(self) -> tuple[str, str, str, int]:
         """Name the model it is a version of: data of all its versions shares a column."""
         return self.vendor, self.name, self.format, self.version.model
+
+
+@lru_cache(maxsize=4096)
+def _parse(uri: str) -> SchemaKey | None:
+    """Remember what was read last: events name the same few schemas again and again."""
+    match = _URI.fullmatch(uri)
+    if match is None:
+        return None
+    version = SchemaVer(int(match["model"]), int(match["revision"]), int(match["addition"]))
+    return SchemaKey(match["vendor"], match["name"], match["format"], version)
 
 
 class Criterion(NamedTuple):

@@ -7,6 +7,7 @@ import jsonschema_rs
 from catchment.schema.limits import DEEPEST_SCHEMA, require_bounded
 
 _NESTS = (dict, list)
+_FLAT = frozenset({str, int, float, bool, type(None)})
 _SHOWN = 10
 """Faults told about one instance; a thousand wrong rows need no thousand lines."""
 
@@ -65,12 +66,12 @@ def is_deeper(value: object, levels: int) -> bool:
     for _ in range(levels):
         if not row:
             return False
-        row = [
-            item
-            for outer in row
-            for item in (outer.values() if isinstance(outer, dict) else outer)
-            if isinstance(item, _NESTS)
-        ]
+        inside: list[Any] = []
+        for outer in row:
+            items = outer.values() if isinstance(outer, dict) else outer
+            if not _FLAT.issuperset(map(type, items)):
+                inside += [item for item in items if isinstance(item, _NESTS)]
+        row = inside
     return bool(row)
 
 
