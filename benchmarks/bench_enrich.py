@@ -1,4 +1,8 @@
-"""Enrich: events per second on one core, from raw payloads to Arrow, beside merely parsing the same JSON."""
+"""Enrich: events per second on one core, from raw payloads to Arrow, beside merely parsing the same JSON.
+
+Goal: 30,000. Counted in processor time of all threads, which what else the machine does disturbs least; the clock's is
+told beside it.
+"""
 
 import json
 import statistics
@@ -20,6 +24,7 @@ from catchment.simulate.run import draw_life
 from catchment.tables import OFFSET, PAYLOADS
 
 EVENTS = 20_000
+GOAL = 30_000
 ROUNDS = 5
 """Their median counts: the machine may have had something else to do in one."""
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -53,20 +58,22 @@ def main() -> None:
     ]), folder)  # fmt: skip
     pipeline = open_pipeline(EnrichSettings(), resolver, folder)
     pipeline.enrich(payloads.slice(0, 100), NOW)
-    began = time.perf_counter()
+    began = time.process_time()
     for body in payloads["body"].to_pylist():
         json.loads(body)
-    parsed = time.perf_counter() - began
-    rounds = []
+    parsed = time.process_time() - began
+    waits, spent = [], []
     for _ in range(ROUNDS):
-        began = time.perf_counter()
+        began, before = time.perf_counter(), time.process_time()
         enriched = pipeline.enrich(payloads, NOW)
-        rounds.append(time.perf_counter() - began)
+        waits.append(time.perf_counter() - began)
+        spent.append(time.process_time() - before)
         assert enriched.received == events
-    took = statistics.median(rounds)
-    print(f"events                      {events:>10,}")
-    print(f"enriched per second         {events / took:>10,.0f}")
-    print(f"times as long as json.loads {took / parsed:>10.1f}")
+    took = statistics.median(spent)
+    print(f"events                            {events:>10,}")
+    print(f"enriched per second of processor  {events / took:>10,.0f}   goal {GOAL:,}")
+    print(f"enriched per second by the clock  {events / statistics.median(waits):>10,.0f}")
+    print(f"times as long as json.loads       {took / parsed:>10.1f}")
 
 
 if __name__ == "__main__":

@@ -3,9 +3,11 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from catchment.schema.key import Criterion, SchemaKey
-from catchment.schema.validate import compile_schema
+from catchment.schema.validate import compile_schema, is_deeper
 
 DOUBLING = {f"d{n}": {"allOf": [{"$ref": f"#/definitions/d{n + 1}"}] * 2} for n in range(60)} | {"d60": {}}
 MESH = {f"d{n}": {"type": "object", "properties": {f"p{m}": {"$ref": f"#/definitions/d{m}"} for m in range(12)}}
@@ -83,3 +85,25 @@ def test_a_criterion_is_a_pattern_of_keys(criterion: str, fits: bool) -> None:
     assert pattern is not None
     assert key is not None
     assert pattern.matches(key) is fits
+
+
+def depth(value: object) -> int:
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return 0 if inside is None else 1 + max(map(depth, inside), default=0)
+
+
+json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=2), inner, max_size=4),
+)
+
+
+@given(json, st.integers(0, 6))
+def test_json_is_deeper_than_a_level_exactly_where_it_nests_deeper(value, levels):
+    assert is_deeper(value, levels) == (depth(value) > levels)
+
+
+@pytest.mark.parametrize("uri", ["iglu:com.acme/a/jsonschema/1-0-0", "iglu:com.acme/a", "iglu:" + "x" * 10_000])
+def test_a_key_that_is_read_again_is_the_same(uri):
+    assert SchemaKey.parse(uri) == SchemaKey.parse(uri)
+    assert (SchemaKey.parse(uri) is None) == (uri != "iglu:com.acme/a/jsonschema/1-0-0")
