@@ -129,8 +129,10 @@ def test_rules_hold_people_back_from_destinations_and_say_which_rule(tmp_path: P
     rules = Suppression(everywhere=["unsubscribed"], only={"meta": "consented"})
     people = pa.chunked_array([["ann", "bob", "cem"]])
     settings = AudienceSettings(suppression=rules)
-    assert held_back(people, "braze", settings, lake) == {"ann": "audience.suppression.everywhere: in unsubscribed"}
-    assert held_back(people, "meta", settings, lake) == {
+    assert held_back(people, "braze", settings, lake, NOW) == {
+        "ann": "audience.suppression.everywhere: in unsubscribed"
+    }
+    assert held_back(people, "meta", settings, lake, NOW) == {
         "ann": "audience.suppression.everywhere: in unsubscribed",
         "bob": "audience.suppression.only.meta: not in consented",
     }

@@ -69,3 +69,56 @@ def test_a_rule_that_names_nobody_is_refused_by_check(make: Make) -> None:  # no
     with pytest.raises(SettingsError, match=r"there is no audience 'unsubscribd'") as raised:
         project.check()
     assert "'unsubscribed'" in raised.value.hint
+
+
+CONSENTS = pa.schema(
+    [("person_id", pa.string()), ("purpose", pa.string()), ("granted", pa.bool_()),
+     ("expires_tstamp", pa.timestamp("us", "UTC"))]
+)  # fmt: skip
+
+
+def consents(project: Project, *rows: tuple[str, str, bool, Any]) -> None:
+    told = [dict(zip(CONSENTS.names, row, strict=True)) for row in rows]
+    project.lake.overwrite("consents", pa.Table.from_pylist(told, CONSENTS))
+
+
+def test_only_who_has_granted_every_purpose_is_sent_and_who_withdraws_is_taken_out(make: Make) -> None:  # noqa: F811
+    project = suppress(make({"one": {"destination": "diary"}}, diary={}), consent={"diary": ["mail", "profiling"]})
+    consents(project, ("a", "mail", True, None), ("a", "profiling", True, None), ("b", "mail", True, None))
+    assert project.sync("one")[0].sent == 1
+    assert told(project, "one") == [["upsert", [{"id": "a"}]]]
+    consents(project, ("a", "mail", False, None), ("a", "profiling", True, None), ("b", "profiling", True, None))
+    project.clock = lambda: NOON + timedelta(hours=1)
+    assert project.sync("one")[0].removed == 1
+    assert told(project, "one")[-1] == ["remove", [{"id": "a"}]]
+
+
+def test_a_consent_that_has_run_out_since_the_build_is_none(make: Make) -> None:  # noqa: F811
+    project = suppress(make({"one": {"destination": "diary"}}, diary={}), consent={"diary": ["mail"]})
+    soon = NOON + timedelta(minutes=1)
+    consents(project, ("a", "mail", True, soon), ("b", "mail", True, None))
+    assert project.sync("one")[0].sent == 2
+    project.clock = lambda: soon
+    assert project.sync("one")[0].removed == 1
+
+
+def test_the_effect_of_a_rule_of_consent_is_shown_before_it_is_felt(make: Make) -> None:  # noqa: F811
+    project = suppress(make({"one": {"destination": "diary"}}, diary={}), consent={"diary": ["mail"]})
+    people(project, True, True)
+    project.refresh()
+    consents(project, ("a", "mail", True, None), ("b", "mail", False, None))
+    why = {"b": "audience.suppression.consent.diary: has not granted mail"}
+    assert project.held_back("unsubscribed", "diary") == why
+
+
+def test_a_purpose_that_nobody_was_asked_for_takes_nobody_out(make: Make) -> None:  # noqa: F811
+    project = suppress(make({"one": {"destination": "diary"}}, diary={}), consent={"diary": ["mail"]})
+    with pytest.raises(SettingsError, match=r"there is no table 'consents'"):
+        project.sync("one")
+    consents(project, ("a", "mail", True, None))
+    project.sync("one")
+    consents(project, ("a", "mial", True, None))
+    project.clock = lambda: NOON + timedelta(hours=1)
+    with pytest.raises(SettingsError, match=r"consent\.diary: nobody was ever asked for 'mail'"):
+        project.sync("one")
+    assert [operation for operation, _ in told(project, "one")] == ["upsert"]

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from catchment.activate.turn import turn
 from catchment.cli.app import app
-from catchment.errors import CredentialsError, GuardError, SyncBusy
+from catchment.errors import CredentialsError, GuardError, SyncBusy, TransientError
 from catchment.project import Project
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -25,7 +25,7 @@ import json
 import time
 from pathlib import Path
 
-from catchment.activate.destination import SENT, Destination
+from catchment.activate.destination import SENT, Destination, Unanswered
 from catchment.errors import CredentialsError
 
 
@@ -52,7 +52,10 @@ class Diary(Destination):
             file.write(json.dumps([batch.operation, batch.rows]) + "\\n")
         return [SENT] * len(batch.rows)
 
-    forget = send
+    def forget(self, batch, caller):
+        if (Path(self.folder) / "silent").exists():
+            raise Unanswered("no answer", code="silent", is_silent=True)
+        return self.send(batch, caller)
 '''
 
 Make = Callable[..., Project]
@@ -160,3 +163,47 @@ def test_the_command_line_plans_applies_and_keeps_its_short_form(make: Make) -> 
     assert told(project, "a")[-1] == ["remove", [{"id": "b"}]]
     assert json.loads(runner.invoke(app, ["sync", "--json", *at]).output)["sync"][0]["unchanged"] == 1
     assert threading.active_count() < threads + 20
+
+
+def test_one_call_forgets_at_destinations_and_then_in_the_lake(make: Make) -> None:
+    project = make({"a": {"destination": "one"}, "b": {"destination": "two"}}, one={}, two={})
+    project.lake.overwrite("people", pa.table({"person_id": ["person-a", "person-b"], "email": ["a@b.co", "b@b.co"]}))
+    project.sync()
+    ends = {end.place: end for end in project.forget(person="person-a")}
+    assert told(project, "a")[-1] == told(project, "b")[-1] == ["forget", [{"id": "person-a"}]]
+    assert ends["vendor: a"].note == ends["vendor: b"].note == "forgotten"
+    for table in ("people", "sync_state", "sync_rows"):
+        assert "person-a" not in str(project.lake.read(table).to_pylist())
+    assert project.lake.read("people")["person_id"].to_pylist() == ["person-b"]
+
+
+def test_where_a_destination_does_not_answer_the_lake_keeps_what_it_knows(make: Make) -> None:
+    project = make({"a": {"destination": "one"}}, one={})
+    project.lake.overwrite("people", pa.table({"person_id": ["person-a"], "email": ["a@b.co"]}))
+    project.sync()
+    (project.folder / "diary/silent").touch()
+    with pytest.raises(TransientError, match="not forgotten yet at the destinations of a; nothing is erased here"):
+        project.forget(person="person-a")
+    assert project.lake.read("people").num_rows == 1
+    ends = {end.place: end for end in project.forget(person="person-a", is_here_only=True)}
+    assert "still there" in ends["vendor: a"].note
+    assert project.lake.read("people").num_rows == 0
+
+
+def test_an_audience_of_accounts_is_sent_by_the_key_of_accounts(make: Make) -> None:
+    sync = {"destination": "d", "model": "accounts", "key": "account_id", "audience": "large"}
+    project = make({"a": {**sync, "identifiers": {"id": "account_id"}, "fields": {"name": "company"}}}, d={})
+    accounts = {"account_id": ["x", "y"], "company": ["Acme", "Bolt"], "employees": [5, 500]}
+    project.lake.overwrite("accounts", pa.table(accounts))
+    path = project.folder / "catchment.yml"
+    block = {"parents": {"people": {}, "accounts": {"key": "account_id"}}}
+    path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), "audience": block}))
+    (project.folder / "audiences").mkdir()
+    (project.folder / "audiences/large.yml").write_text(
+        "name: large\nparent: accounts\nwhere: {column: employees, gte: 100}\n"
+    )
+    project = Project.open(project.folder)
+    project.clock = lambda: NOON
+    project.refresh()
+    assert project.sync("a")[0].sent == 1
+    assert told(project, "a") == [["upsert", [{"id": "y", "name": "Bolt"}]]]

@@ -29,6 +29,8 @@ SILENT_BATCHES = 3
 KILLED = Outcome("unknown", "killed", "a run was stopped while this was on its way, and it must not be sent twice")
 WINDOW_S = 1.0
 LARGEST_WINDOW = 512
+WINDOW_ROWS = 20_000
+"""So many rows in a window are enough, so that memory stays small; the batches that go at once are always in it."""
 JOB_PATIENCE_S = 300.0
 LONGEST_POLL_S = 15.0
 
@@ -89,7 +91,7 @@ class Delivery:
         is_repeatable = self.destination.is_repeatable(self.sync, operation)
         size = at_once = self.destination.pace.concurrent
         with ThreadPoolExecutor(max_workers=at_once) as pool:
-            while window := list(islice(parts, size)):
+            while window := _window(parts, size, at_once):
                 began = self.clock()
                 yield from self._carry(window, pool if at_once > 1 else None)
                 is_quick = self.clock() - began < WINDOW_S
@@ -216,3 +218,15 @@ class Delivery:
     def _batch(self, rows: pl.DataFrame, bodies: list[Payload], operation: Operation, batch_id: str) -> Batch:
         keys = tuple(rows["row_key"])
         return Batch(self.sync, operation, bodies, keys, batch_id, self.ledger.run_id, total=len(bodies))
+
+
+def _window(parcels: Iterator[Parcel], size: int, at_once: int) -> list[Parcel]:
+    """Take the next batches: so many, or fewer once they hold many rows."""
+    window: list[Parcel] = []
+    rows = 0
+    for parcel in islice(parcels, size):
+        window.append(parcel)
+        rows += len(parcel.texts)
+        if rows >= WINDOW_ROWS and len(window) >= at_once:
+            break
+    return window

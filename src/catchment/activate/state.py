@@ -4,11 +4,14 @@ Rows are only appended while a run lasts, each with a higher sequence; what an o
 that stands there as `sending` after a run was killed may have been sent, or not.
 """
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
+import pyarrow.dataset as ds
 
 from catchment.activate.definition import Sync
 from catchment.activate.destination import Destination
@@ -18,6 +21,8 @@ from catchment.tables import SYNC_STATE
 
 SMALL = 100_000
 """Up to so many rows, a run leaves one row for each key; beyond, only once a quarter of the rows is out of date."""
+PART = 50_000
+"""Rows that are held at a time while a state is tidied."""
 SEED = 1_847
 TIMES = pl.Datetime("us", "UTC")
 IS_THERE = pl.col("identity").is_not_null().alias("is_there")
@@ -108,9 +113,26 @@ class State:
             return
         total = self._scan().select(pl.len(), (pl.col("sequence") > 0).sum().alias("new")).collect().row(0)
         if total[0] <= SMALL or total[1] * 4 >= total[0]:
-            newest = _newest(self._scan().collect(), "row_key").with_columns(pl.lit(0, pl.Int64).alias("sequence"))
-            self.lake.overwrite(SYNC_STATE.name, as_table(newest, SYNC_STATE.schema), where=f"sync = '{self.sync}'")
+            self.lake.overwrite(SYNC_STATE.name, self._kept, where=f"sync = '{self.sync}'")
         self.is_changed = False
+
+    def _kept(self) -> pa.RecordBatchReader:
+        """Read the newest row of each key, a part at a time."""
+        newest = self._scan().group_by("row_hash").agg(pl.col("sequence").max()).collect().sort("row_hash")
+        hashes, sequences = newest["row_hash"].to_numpy(), newest["sequence"].to_numpy()
+        dataset = self.lake.delta(SYNC_STATE.name).to_pyarrow_dataset()
+
+        def parts() -> Iterator[pa.RecordBatch]:
+            for batch in dataset.to_batches(
+                filter=ds.field("sync") == self.sync, batch_size=PART, batch_readahead=1, fragment_readahead=1
+            ):
+                rows = pl.DataFrame(pl.from_arrow(batch))
+                place = np.searchsorted(hashes, rows["row_hash"].to_numpy())
+                kept = rows.filter(pl.Series(sequences[place]) == rows["sequence"])
+                settled = kept.with_columns(pl.lit(0, pl.Int64).alias("sequence"))
+                yield from as_table(settled, SYNC_STATE.schema).to_batches()
+
+        return pa.RecordBatchReader.from_batches(SYNC_STATE.schema, parts())
 
     def _last_sequence(self) -> int:
         if self.sequence is None:

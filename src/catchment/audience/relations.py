@@ -67,6 +67,11 @@ class Suppression(Declared):
     only: dict[str, str] = Field(
         default={}, description="Destination to audience: nobody else may be sent there, for example who consented."
     )
+    consent: dict[str, list[str]] = Field(
+        default={},
+        description="Destination to purposes: nobody is sent there who has not granted each of them, by the table "
+        "`consents` as it stands when the sync runs.",
+    )
     never: dict[str, list[str]] = Field(
         default={}, description="Destination to audiences whose members may not be sent there."
     )

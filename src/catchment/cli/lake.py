@@ -8,7 +8,12 @@ from catchment.cli.app import JsonOption, ProjectOption, app, tell
 from catchment.errors import LakeError
 from catchment.project import Project
 
-lake = typer.Typer(no_args_is_help=True, help="Look after the lake: upkeep, check.")
+UserIdOption = Annotated[str | None, typer.Option("--user-id", help="The id that the site logs the person in by.")]
+EmailOption = Annotated[str | None, typer.Option("--email", help="An address that events or people tell.")]
+CookieOption = Annotated[str | None, typer.Option("--domain-userid", help="The id in the tracker's cookie.")]
+PersonOption = Annotated[str | None, typer.Option("--person", help="A person_id of the models.")]
+
+lake = typer.Typer(no_args_is_help=True, help="Look after the lake: upkeep, check, forget.")
 app.add_typer(lake, name="lake")
 
 
@@ -38,19 +43,38 @@ def check(project: ProjectOption = None, as_json: JsonOption = False) -> None:
 
 @app.command()
 def forget(
-    user_id: Annotated[str | None, typer.Option(help="The id that the site logs the person in by.")] = None,
-    email: Annotated[str | None, typer.Option(help="An address that events or people tell.")] = None,
-    domain_userid: Annotated[str | None, typer.Option(help="The id in the tracker's cookie.")] = None,
-    person: Annotated[str | None, typer.Option(help="A person_id of the models.")] = None,
+    user_id: UserIdOption = None,
+    email: EmailOption = None,
+    domain_userid: CookieOption = None,
+    person: PersonOption = None,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Erase a person from lake, log and files, with all she is known as; `erasures` keeps the certificate.
+    """Erase a person at destinations, in lake, log and files, with all she is known as; `erasures` is the certificate.
 
     Example: `catchment forget --email jane@acme.example`.
     """
-    report = Project.open(project).forget(user_id=user_id, email=email, domain_userid=domain_userid, person=person)
+    opened = Project.open(project)
+    with opened.sandbox():
+        report = opened.forget(user_id=user_id, email=email, domain_userid=domain_userid, person=person)
     tell("forget", report, as_json)
+
+
+@lake.command("forget")
+def forget_here(
+    user_id: UserIdOption = None,
+    email: EmailOption = None,
+    domain_userid: CookieOption = None,
+    person: PersonOption = None,
+    project: ProjectOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Erase a person in lake, log and files only, and name the syncs whose destinations still hold her.
+
+    Example: `catchment lake forget --email jane@acme.example`.
+    """
+    seeds = {"user_id": user_id, "email": email, "domain_userid": domain_userid, "person": person}
+    tell("forget", Project.open(project).forget(is_here_only=True, **seeds), as_json)
 
 
 @app.command()

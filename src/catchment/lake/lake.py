@@ -133,18 +133,25 @@ class Lake:
     def overwrite(
         self,
         table: str,
-        rows: pa.Table | pa.RecordBatchReader,
+        rows: pa.Table | pa.RecordBatchReader | Callable[[], pa.RecordBatchReader],
         *,
         where: str | None = None,
         partition_by: str | None = None,
     ) -> None:
-        """Replace all rows, and the schema with them, in one commit; with `where`, only the rows that fit it."""
+        """Replace all rows, and the schema with them, in one commit; with `where`, only the rows that fit it.
+
+        What makes a reader is called anew for each try, so that much may be replaced with little memory.
+        """
         how: dict[str, Any] = {"schema_mode": "overwrite"} if where is None else {"predicate": where}
         if partition_by is not None:
             how["partition_by"] = [partition_by]
         # A reader's rows can be read once only, so what it gives cannot be tried again.
-        tries = COMMIT_TRIES if isinstance(rows, pa.Table) else 1
-        self._committing(table, lambda: self._write(table, rows, None, mode="overwrite", **how), tries=tries)
+        tries = 1 if isinstance(rows, pa.RecordBatchReader) else COMMIT_TRIES
+
+        def attempt() -> None:
+            self._write(table, rows() if callable(rows) else rows, None, mode="overwrite", **how)
+
+        self._committing(table, attempt, tries=tries)
 
     def merge(self, table: str, rows: pa.Table, key: Sequence[str] | None = None) -> None:
         """Update the rows with the same key and insert the others, in one commit."""

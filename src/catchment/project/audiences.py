@@ -77,7 +77,7 @@ class AudienceVerbs(Opened):
         from catchment.audience.suppress import held_back
 
         people = current_members(self.lake, name)["person_id"]
-        return held_back(people, destination, self.settings.audience, self.lake)
+        return held_back(people, destination, self.settings.audience, self.lake, self.clock())
 
     def check_suppression(self) -> None:
         """Refuse rules that name an audience or destination there is not; raises SettingsError."""

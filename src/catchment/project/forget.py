@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from catchment.errors import DefinitionError
+from catchment.errors import DefinitionError, TransientError
 from catchment.lake.needle import Needles
 from catchment.project.lock import VERBS, holding
 from catchment.project.opened import Opened
@@ -30,6 +30,10 @@ ROUNDS = 5
 """A cookie leads to a user, and a user to another cookie; so often this is followed."""
 
 
+UNDONE = ("retry", "unknown")
+"""What became of a row where the destination did not answer."""
+
+
 @dataclass(frozen=True)
 class Forgotten:
     """What was erased in one place; `note` says what a person must still do there."""
@@ -43,10 +47,12 @@ class Forgotten:
 class ForgetVerbs(Opened):
     """Somebody wishes to be forgotten."""
 
-    def forget(self, *, person: str | None = None, **seeds: str | None) -> list[Forgotten]:
+    def forget(self, *, person: str | None = None, is_here_only: bool = False, **seeds: str | None) -> list[Forgotten]:
         """Erase a person, given by `person`, `user_id`, `email` or `domain_userid`; may be repeated after a stop.
 
-        When this returns, no file of the lake and of `.catchment` holds a value of hers. Other verbs wait meanwhile.
+        Destinations come first, because it is the lake that knows where she was sent; where one does not answer,
+        TransientError is raised and the lake is as it was. When this returns, no file of the lake and of `.catchment`
+        holds a value of hers. Other verbs wait meanwhile. With `is_here_only` no destination is asked.
         """
         from catchment.lake.erase import erase, remove_replaced_files
 
@@ -58,18 +64,14 @@ class ForgetVerbs(Opened):
         with holding(self.folder, *VERBS):
             self.drain()  # type: ignore[attr-defined]
             needles = self._known_as(Needles.of(given.values()))
-            held_by = self._destinations_that_hold(needles)
+            vendors = self._forget_there(needles, is_here_only=is_here_only)
             erased = erase(self.lake, needles)
             removed = remove_replaced_files(self.lake)
             files = [*self._empty_log(), *self._filter_files(needles)]
             self._certify(needles, erased, files)
         places = [Forgotten(f"lake: {table.table}", table.rows, table.files_rewritten) for table in erased]
         places.append(Forgotten("lake: files of replaced versions", 0, removed))
-        vendors = [
-            Forgotten(f"vendor: {name}", 1, 0, "`catchment sync forget` deletes the person there; do it first")
-            for name in held_by
-        ]
-        return [*places, *files, *vendors]
+        return [*vendors, *places, *files]
 
     def _known_as(self, needles: Needles) -> Needles:
         """Follow cookies and users to each other; a cookie that several users had is nobody's alone."""
@@ -111,9 +113,26 @@ class ForgetVerbs(Opened):
             for batch in self.lake.delta(table).to_pyarrow_dataset().to_batches():
                 yield pa.Table.from_batches([batch])
 
-    def _destinations_that_hold(self, needles: Needles) -> list[str]:
-        held = [part.filter(needles.rows(part))["sync"].to_pylist() for part in self._parts("sync_state")]
-        return sorted({name for part in held for name in part})
+    def _forget_there(self, needles: Needles, *, is_here_only: bool) -> list[Forgotten]:
+        """Delete the person wherever syncs have sent her; raises TransientError where one has not done it yet."""
+        held: dict[str, set[str]] = defaultdict(set)
+        for part in self._parts("sync_state"):
+            hers = part.filter(needles.rows(part))
+            for sync, key in zip(hers["sync"].to_pylist(), hers["row_key"].to_pylist(), strict=True):
+                held[sync].add(key)
+        if is_here_only:
+            return [_vendor(sync, ["still there: no destination was asked"]) for sync in sorted(held)]
+        ends = self.forget_rows_there(held) if held else []  # type: ignore[attr-defined]
+        open_ends = sorted({sync for sync, end in ends if end in UNDONE})
+        if open_ends:
+            raise TransientError(
+                f"She is not forgotten yet at the destinations of {', '.join(open_ends)}; nothing is erased here.",
+                hint="Call it again later; or `catchment lake forget`, and delete her there by hand.",
+            )
+        told: dict[str, list[str]] = defaultdict(list)
+        for sync, end in ends:
+            told[sync].append(end)
+        return [_vendor(sync, told.get(sync, [])) for sync in sorted(held)]
 
     def _empty_log(self) -> list[Forgotten]:
         """Remove what the log still holds of payloads that are in the lake."""
@@ -210,3 +229,9 @@ def _filter_parquet(path: Path, needles: Needles) -> int:
 def _is_free(lane: Any) -> bool:
     with lane.locked() as is_ours:
         return bool(is_ours)
+
+
+def _vendor(sync: str, ends: list[str]) -> Forgotten:
+    said = ", ".join(f"{ends.count(end)} {end}" if len(ends) > 1 else end for end in dict.fromkeys(ends))
+    gone = "no sync of that name is left, or it holds nothing of hers any more; look there by hand"
+    return Forgotten(f"vendor: {sync}", len(ends), 0, said or gone)

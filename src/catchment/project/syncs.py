@@ -1,6 +1,6 @@
 """The verbs that bring other systems level with audiences."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -98,6 +98,21 @@ class SyncVerbs(Opened):
             run.counts.update(rows=len(ends))
         return ends
 
+    def forget_rows_there(self, held: Mapping[str, Iterable[str]]) -> list[tuple[str, str]]:
+        """Delete rows, given by sync and key, at the destinations; gives the sync and what became of each.
+
+        For a caller that has the syncs to itself.
+        """
+        from catchment.activate.forget import forget_rows
+
+        ends: list[Any] = []
+        with timed("forget", "destinations", record=self._note_run) as run, self._ground() as ground:
+            for sync in (sync for sync in self.syncs() if sync.name in held):
+                keys = sorted(held[sync.name])
+                ends += forget_rows(sync, self.destination(sync.destination), ground, keys, run.run_id)
+            run.counts.update(rows=len(ends))
+        return [(end.sync, end.status) for end in ends]
+
     def plan_sync(self, name: str, **wishes: Any) -> Any:
         """Say what a sync would do, and keep the plan; sends nothing."""
         from catchment.activate.planning import Wishes
@@ -182,7 +197,7 @@ class SyncVerbs(Opened):
 
         rules = self.settings.audience
         is_of_people = sync is not None and sync.key == PERSON
-        judge = may_send(sync.destination, rules, self.lake) if is_of_people else None
+        judge = may_send(sync.destination, rules, self.lake, self.clock()) if is_of_people else None
         with self.engine.attach(self.lake) as session:
             yield Ground(session, self.lake, self.clock(), budgets, may_send=judge)
 
