@@ -3,12 +3,18 @@
     python benchmarks/bench_predict.py [--visitors 50000] [--trials 30] [--recipe-trials 3] [--score 1000000]
 
 The recipe is given as many trials as asked, and its time is scaled up to its own hundred; `--score 0` scores nobody.
+Seconds of processor time stand beside those of the clock: on a machine that others use too, only they can be believed.
 """  # fmt: skip
 
 import argparse
+import re
 import resource
+import shutil
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,8 +29,12 @@ from rich.table import Table
 from simulated import simulate_lake
 from sklearn.metrics import average_precision_score, fbeta_score, roc_auc_score
 
+from catchment.predict.calibrate import fit_calibrated
+from catchment.predict.definition import open_learners
 from catchment.predict.examples import Examples, read_examples
+from catchment.predict.learner import Task
 from catchment.predict.people import open_lens
+from catchment.predict.search import search
 from catchment.project import Project
 from catchment.simulate.run import TRUTH_FILE
 
@@ -44,23 +54,51 @@ def main() -> None:
         project = simulate_lake(folder, asked.visitors, 1, NOW)
         project.build()
     file = folder / "predictions" / f"{NAME}.yml"
-    file.write_text(
-        file.read_text().replace("trials: 8", f"trials: {asked.trials}").replace("seconds: 20", "seconds: 60")
-    )
-    began = time.perf_counter()
-    (report,) = project.train(NAME)
-    trained_s = time.perf_counter() - began
+    text = re.sub(r"trials: \d+", f"trials: {asked.trials}", file.read_text())
+    file.write_text(re.sub(r"seconds: \d+", "seconds: 600", text))
+    shutil.rmtree(folder / ".catchment/predictions" / NAME, ignore_errors=True)
+    with _clocked() as whole:
+        (report,) = project.train(NAME)
     held = pq.read_table(folder / ".catchment/predictions" / NAME / "holdout.parquet")
     examples = _examples(project)
-    recipe = _recipe(examples, asked.recipe_trials)
+    with _clocked() as alone:
+        _learn(project, examples)
+    with _clocked() as theirs:
+        recipe = _recipe(examples, asked.recipe_trials)
     truth = _truth(folder, held)
     scores = {"truth": truth, "ours": held["score"].to_numpy(), "the recipe": recipe.score}
     label = held["label"].to_numpy()
     thresholds = {"ours": _threshold(project, report), "the recipe": 0.5}
     _tell_quality(label, scores, thresholds, report)
-    _tell_time(trained_s, report.trials, recipe)
+    clocks = {"ours, from events to the registered model": whole, "ours, from features to the model": alone}
+    _tell_time(clocks, report.trials, theirs, recipe.trials)
     if asked.score:
         _tell_scoring(asked.score)
+
+
+@dataclass
+class _Took:
+    """Seconds by the clock, and of the processor."""
+
+    wall: float = 0.0
+    cpu: float = 0.0
+
+
+@contextmanager
+def _clocked() -> Iterator[_Took]:
+    took, wall, cpu = _Took(), time.perf_counter(), time.process_time()
+    yield took
+    took.wall, took.cpu = time.perf_counter() - wall, time.process_time() - cpu
+
+
+def _learn(project: Project, examples: Examples) -> None:
+    """Do what stands against the recipe: search, calibration and the final fit, of features that were read."""
+    (prediction,) = (one for one in project.predictions() if one.name == NAME)
+    learner, _ = open_learners(prediction, project.folder)
+    task = Task(examples.features, len(examples.development.label), threads=project.settings.predict.threads)
+    with tempfile.TemporaryDirectory() as notes:
+        found = search(prediction, learner, examples, task, Path(notes), lambda done, total, what: None)
+    fit_calibrated(found.learner, task, examples.development)
 
 
 def _arguments() -> argparse.Namespace:
@@ -74,14 +112,14 @@ def _arguments() -> argparse.Namespace:
 
 
 def _examples(project: Project) -> Examples:
-    (prediction,) = project.predictions()
+    (prediction,) = (one for one in project.predictions() if one.name == NAME)
     with project._workshop() as shop:
         return read_examples(prediction, open_lens(prediction, shop.session, shop.now, shop.settings.history_hours))
 
 
 def _recipe(examples: Examples, trials: int) -> Any:
     parts = [(part.frame, part.label) for part in (examples.train, examples.validation, examples.holdout)]
-    return follow_recipe(examples.features, *parts, trials, 2)
+    return follow_recipe(examples.features, *parts, trials, 1)
 
 
 def _truth(folder: Path, held: pa.Table) -> Any:
@@ -95,7 +133,7 @@ def _threshold(project: Project, report: Any) -> float:
 
     with open_tracking(project.settings.predict, project.folder) as tracking:
         run_id = next(one.run_id for one in tracking.versions(NAME) if one.version == report.model_version)
-        return float(tracking._client.get_run(run_id).data.params["threshold"])
+        return float(tracking._client.get_run(run_id).data.params["threshold.f2"])
 
 
 def _tell_quality(label: Any, scores: dict[str, Any], thresholds: dict[str, float], report: Any) -> None:
@@ -120,15 +158,17 @@ def _calibration_error(label: Any, score: Any) -> float:
     return float(sum(len(part) * abs(score[part].mean() - label[part].mean()) for part in parts) / len(label))
 
 
-def _tell_time(ours: float, trials: int, recipe: Any) -> None:
-    whole = recipe.seconds * RECIPE_TRIALS / recipe.trials
-    table = Table(title="Time to train, everything from reading events to the registered model included for ours")
-    for heading in ("who", "trials", "seconds", "of the limit", "times ours"):
-        table.add_column(heading, justify="left" if heading == "who" else "right")
-    table.add_row("ours", str(trials), f"{ours:.1f}", f"{ours / LIMITS['train']:.0%}", "1.0")
-    table.add_row(
-        f"the recipe, scaled from {recipe.trials} trials", str(RECIPE_TRIALS), f"{whole:.0f}", "", f"{whole / ours:.1f}"
-    )
+def _tell_time(ours: dict[str, _Took], trials: int, theirs: _Took, recipe_trials: int) -> None:
+    scale = RECIPE_TRIALS / recipe_trials
+    table = Table(title=f"Time to train; the limit of all of ours is {LIMITS['train']:.0f} s on two cores")
+    for heading in ("what", "trials", "by the clock", "of the processor", "recipe takes (processor)"):
+        table.add_column(heading, justify="left" if heading == "what" else "right")
+    for what, took in ours.items():
+        table.add_row(
+            what, str(trials), f"{took.wall:.1f} s", f"{took.cpu:.1f} s", f"{theirs.cpu * scale / took.cpu:.1f} times"
+        )
+    said = "the recipe, from features to the model" + ("" if scale == 1 else f", scaled from {recipe_trials} trials")
+    table.add_row(said, str(RECIPE_TRIALS), f"{theirs.wall * scale:.0f} s", f"{theirs.cpu * scale:.0f} s", "")
     console.print(table)
 
 
@@ -144,13 +184,12 @@ def _tell_scoring(people: int) -> None:
     )
     project.clock = lambda: NOW
     project.train(NAME)
-    began = time.perf_counter()
-    (report,) = project.score(NAME)
-    took = time.perf_counter() - began
+    with _clocked() as took:
+        (report,) = project.score(NAME)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     console.print(
-        f"scored {report.scored:,} people with reasons in {took:.1f} s, {took / LIMITS['score']:.0%} of the limit; "
-        f"peak memory of the whole benchmark {peak:.1f} GB"
+        f"scored {report.scored:,} people with reasons into Delta in {took.wall:.1f} s by the clock, {took.cpu:.1f} s of "
+        f"the processor; the limit is {LIMITS['score']:.0f} s on two cores; peak memory of the benchmark {peak:.1f} GB"
     )
 
 

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
+from sklearn.metrics import average_precision_score, brier_score_loss, fbeta_score, roc_auc_score
 
 from catchment.predict.definition import Costs
 from catchment.predict.judge import (
     POINTS,
+    best_f2_threshold,
     cheapest_threshold,
     draw_curves,
     judge_deciles,
@@ -67,6 +68,16 @@ def test_deciles_add_up_to_everybody() -> None:
     assert sum(row["people"] for row in rows) == 1003
     assert rows[-1]["gain"] == rows[-1]["lift"] == pytest.approx(1.0)
     assert rows[0]["lift"] > rows[-1]["lift"]
+
+
+@pytest.mark.parametrize("decimals", [1, 6])
+def test_no_other_threshold_has_a_larger_f2(decimals: int) -> None:
+    label, score = people(300, seed=decimals)
+    score = score.round(decimals)
+    chosen = fbeta_score(label, score >= best_f2_threshold(label, score), beta=2)
+    assert chosen == max(fbeta_score(label, score >= other, beta=2) for other in score)
+    assert measure(label, score)["f2"] == chosen
+    assert measure(label, score, threshold=0.5)["f2"] == fbeta_score(label, score >= 0.5, beta=2, zero_division=0)
 
 
 @pytest.mark.parametrize("missed", [0.5, 1.0, 4.0, 50.0])

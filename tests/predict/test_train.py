@@ -1,6 +1,7 @@
 """Training on people whose truth the tests know: real LightGBM, real MLflow, real Delta."""
 
 import logging
+import subprocess
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from catchment.errors import DefinitionError, LakeError, TooFewExamples
 from catchment.lake.lake import Lake
 from catchment.predict.behaviour import PERSON
 from catchment.predict.leak import ALONE, ALONE_OF_YOURS, find_leak
+from catchment.predict.revision import read_revision
 from catchment.predict.tracking import locate_store, open_tracking
 from catchment.predict.train import TrainReport
 
@@ -222,6 +224,29 @@ def test_our_own_features_are_believed_more_than_columns_that_only_say_since_whe
     folds = [(halves[0], halves[1]), (halves[1], halves[0])]
     assert "ROC AUC of 0.9" in find_leak(column, did, is_category=False, folds=folds, limit=ALONE_OF_YOURS)
     assert find_leak(column, did, is_category=False, folds=folds, limit=ALONE) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [("link_click", "'link_click' is no feature"), ("first_mkt_medium", "is text, which rises nowhere")],
+)
+def test_a_direction_for_what_is_no_number_is_refused(tmp_path: Path, name: str, fault: str) -> None:
+    wanted = prediction(learner={"type": "lightgbm", "monotone": {name: 1}})
+    with pytest.raises(DefinitionError, match=rf"predictions/signup.yml: learner.monotone: .*{fault}") as raised:
+        make_world(tmp_path, site(300)).train(wanted)
+    assert "link_clicks" in str(raised.value.hint)
+
+
+def test_a_run_names_the_commit_of_the_project(tmp_path: Path) -> None:
+    git = ("git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@example.com")
+    assert read_revision(tmp_path) is None
+    (tmp_path / "catchment.yml").write_text("name: acme\n")
+    for step in (("init", "-q"), ("add", "."), ("commit", "-q", "-m", "Begin")):
+        subprocess.run([*git, *step], check=True)
+    head = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
+    assert read_revision(tmp_path) == head
+    (tmp_path / "catchment.yml").write_text("name: other\n")
+    assert read_revision(tmp_path) == f"{head}-dirty"
 
 
 def test_a_strong_but_honest_feature_is_no_leak(tmp_path: Path, lay_out_store: Callable[[Path], Path]) -> None:

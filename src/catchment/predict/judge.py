@@ -1,5 +1,6 @@
 """How good scores are on people that the model never saw, in numbers, in curves and group by group."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,12 +23,16 @@ class Curve(NamedTuple):
     y: list[float]
 
 
-def measure(label: Any, score: Any, *, threshold: float = 0.5) -> dict[str, float]:
-    """Give the metrics of chances; `lift_at_10` is how often the top tenth converts, as a multiple of everybody."""
+def measure(label: Any, score: Any, *, threshold: float | None = None) -> dict[str, float]:
+    """Give the metrics of chances; `lift_at_10` is how often the top tenth converts, as a multiple of everybody.
+
+    F2 is taken at `threshold`, without one at that which is best for it on these very people.
+    """
     from sklearn.metrics import average_precision_score, brier_score_loss, fbeta_score, log_loss, roc_auc_score
 
     label, score = np.asarray(label), np.asarray(score, dtype=float)
     prevalence = float(label.mean())
+    threshold = best_f2_threshold(label, score) if threshold is None else threshold
     top = _best_first(label, score)[: max(1, round(len(label) * TOP))]
     return {
         "roc_auc": float(roc_auc_score(label, score)),
@@ -105,13 +110,24 @@ def judge_deciles(label: Any, score: Any) -> list[dict[str, float]]:
 
 def cheapest_threshold(label: Any, score: Any, costs: Costs) -> float:
     """Give the score from which on people are taken in so that mistakes cost least."""
+    return _least_threshold(
+        label, score, lambda found, taken, all_: costs.missed * (all_ - found) + costs.wasted * (taken - found)
+    )
+
+
+def best_f2_threshold(label: Any, score: Any) -> float:
+    """Give the score from which on people are taken in so that F2, which minds misses most, is largest."""
+    return _least_threshold(label, score, lambda found, taken, all_: -5 * found / (4 * all_ + taken))
+
+
+def _least_threshold(label: Any, score: Any, cost: Callable[[Any, Any, float], Any]) -> float:
+    """Give the score down to which people are taken in where `cost` of those found, taken and to be found is least."""
     label, score = np.asarray(label), np.asarray(score, dtype=float)
     order = np.argsort(-score, kind="stable")
     found = np.concatenate([[0], np.cumsum(label[order])])
-    taken = np.arange(len(label) + 1)
-    cost = costs.missed * (label.sum() - found) + costs.wasted * (taken - found)
     is_end = np.concatenate([[True], np.diff(score[order]) != 0, [True]])
-    best = int(np.argmin(np.where(is_end, cost, np.inf)))
+    costs = cost(found, np.arange(len(label) + 1), float(label.sum()))
+    best = int(np.argmin(np.where(is_end, costs, np.inf)))
     return float(score[order[best - 1]]) if best else float(np.nextafter(score.max(), np.inf))
 
 

@@ -47,9 +47,16 @@ class Judgement(NamedTuple):
         return drawn
 
 
-def judge(prediction: Prediction, held: Slice, score: Any, threshold: float) -> Judgement:
+class Thresholds(NamedTuple):
+    """Where people begin to be taken in, chosen on people unseen in development: by costs, and for F2."""
+
+    cost: float = 0.0
+    f2: float | None = None
+
+
+def judge(prediction: Prediction, held: Slice, score: Any, thresholds: Thresholds) -> Judgement:
     """Judge scores of the holdout."""
-    metrics = measures(prediction, held.label, score, threshold)
+    metrics = measures(prediction, held.label, score, thresholds.f2)
     curves = draw_curves(held.label, score, is_value=prediction.is_value)
     documents: dict[str, Any] = {
         "curves": {name: curve._asdict() for name, curve in curves.items()},
@@ -57,13 +64,13 @@ def judge(prediction: Prediction, held: Slice, score: Any, threshold: float) -> 
         "segments": {"segments": judge_segments(held.frame, prediction.segments, held.label, score)},
     }
     if not prediction.is_value:
-        confusion = judge_threshold(held.label, score, threshold, prediction.costs)
+        confusion = judge_threshold(held.label, score, thresholds.cost, prediction.costs)
         documents["confusion"] = confusion
         metrics |= {f"threshold_{name}": confusion[name] for name in ("precision", "recall", "cost")}
     found = intervals(held.label, score, draw(len(held.label)), is_value=prediction.is_value)
     return Judgement(metrics, found, curves, documents)
 
 
-def measures(prediction: Prediction, label: Any, score: Any, threshold: float) -> dict[str, float]:
+def measures(prediction: Prediction, label: Any, score: Any, threshold: float | None) -> dict[str, float]:
     """Give the metrics that fit the kind of a prediction."""
     return measure_amounts(label, score) if prediction.is_value else measure(label, score, threshold=threshold)

@@ -48,6 +48,9 @@ class Learner(Plugin):
 
     packages: ClassVar[tuple[str, ...]] = ("scikit-learn",)
 
+    def check(self, features: Features) -> None:
+        """Raise PluginError where an option names what is no feature; the message begins with the option."""
+
     def build(self, task: Task) -> Any:
         """Give an unfitted scikit-learn classifier, or regressor for an amount.
 

@@ -10,9 +10,6 @@ from catchment.predict.people import feature_frame
 from catchment.predict.resample import SMALLER, draw, share_better
 from catchment.predict.tracking import Model
 
-HALF = 0.5
-"""Models are compared at one half, whatever threshold each would choose."""
-
 
 class Ruling(NamedTuple):
     """Whether a challenger was promoted, and why or why not."""
@@ -32,7 +29,8 @@ def rule(prediction: Prediction, standing: Model | None, held: Slice, score: Any
         return Ruling(True, f"The champion, version {standing.version}, reads '{lost[0]}', which is gone.", version, {})
     metric = prediction.metric
     theirs = standing.score(feature_frame(held.people, standing.features))
-    ours, beaten = (measures(prediction, held.label, each, HALF) for each in (score, theirs))
+    # F2 of each at the threshold that serves it best: each model has a scale of its own.
+    ours, beaten = (measures(prediction, held.label, each, None) for each in (score, theirs))
     gained = (beaten[metric] - ours[metric]) if metric in SMALLER else (ours[metric] - beaten[metric])
     won = gained > 0 and gained >= prediction.promote.by
     sure = share_better(metric, held.label, score, theirs, draw(len(held.label)))

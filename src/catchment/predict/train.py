@@ -11,18 +11,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from catchment import __version__
-from catchment.errors import ModelError
+from catchment.errors import DefinitionError, ModelError, PluginError
 from catchment.predict.behaviour import MOMENT, PERSON
 from catchment.predict.calibrate import Calibrated, base_model, fit_calibrated
 from catchment.predict.definition import EVENTS, Prediction, open_learners
 from catchment.predict.drift import describe
 from catchment.predict.examples import Examples, Slice, read_examples
-from catchment.predict.judge import cheapest_threshold
-from catchment.predict.judgement import Judgement, judge, measures
+from catchment.predict.judge import best_f2_threshold, cheapest_threshold
+from catchment.predict.judgement import Judgement, Thresholds, judge, measures
 from catchment.predict.leak import refuse_leaks
 from catchment.predict.learner import Task, predict
 from catchment.predict.people import open_lens
 from catchment.predict.promote import Ruling, rule
+from catchment.predict.revision import read_revision
 from catchment.predict.search import Found, Progress, search
 from catchment.predict.tracking import Model, Tracking, Trained, open_tracking
 from catchment.predict.weigh import mean_contributions, weigh_features
@@ -31,6 +32,8 @@ from catchment.predict.workshop import Workshop
 log = logging.getLogger("catchment")
 
 SAMPLE = 5
+GIT_COMMIT = "mlflow.source.git.commit"
+"""Where MLflow looks for the commit of a run."""
 EXPLAINED = 2000
 
 
@@ -70,9 +73,9 @@ def train(prediction: Prediction, shop: Workshop, progress: Progress = lambda do
     learned = _learn(prediction, shop, examples, folder, progress)
     held = examples.holdout
     score = predict(learned.task, learned.fitted.model, held.frame)
-    judgement = judge(prediction, held, score, learned.threshold)
+    judgement = judge(prediction, held, score, learned.thresholds)
     baseline = predict(learned.task, learned.baseline, held.frame)
-    rival = measures(prediction, held.label, baseline, learned.threshold)
+    rival = measures(prediction, held.label, baseline, learned.thresholds.f2)
     trained = _write_down(prediction, shop, examples, learned, judgement)
     trained = replace(trained, metrics={**trained.metrics, **{f"baseline_{name}": rival[name] for name in rival}})
     with open_tracking(shop.settings, shop.folder) as tracking:
@@ -87,18 +90,28 @@ class _Learned(NamedTuple):
     task: Task
     found: Found
     fitted: Calibrated
-    threshold: float
+    thresholds: Thresholds
     baseline: Any
 
 
 def _learn(prediction: Prediction, shop: Workshop, examples: Examples, folder: Path, progress: Progress) -> _Learned:
     learner, rival = open_learners(prediction, shop.folder)
+    for key, one in (("learner", learner), ("baseline", rival)):
+        try:
+            one.check(examples.features)
+        except PluginError as error:
+            raise DefinitionError(f"{prediction.file}: {key}.{error}", hint=error.hint) from error
     people = examples.development
     task = Task(examples.features, len(people.label), prediction.is_value, shop.settings.threads)
     found = search(prediction, learner, examples, task, folder, progress)
     fitted = fit_calibrated(found.learner, task, people)
-    threshold = 0.0 if task.is_value else cheapest_threshold(people.label, fitted.unseen, prediction.costs)
-    return _Learned(task, found, fitted, threshold, rival.fit(task, people.labelled()))
+    thresholds = Thresholds()
+    if not task.is_value:
+        thresholds = Thresholds(
+            cheapest_threshold(people.label, fitted.unseen, prediction.costs),
+            best_f2_threshold(people.label, fitted.unseen),
+        )
+    return _Learned(task, found, fitted, thresholds, rival.fit(task, people.labelled()))
 
 
 def _write_down(
@@ -115,7 +128,9 @@ def _write_down(
         schema=held.people.schema,
         sample=examples.development.frame.head(SAMPLE),
         is_value=prediction.is_value,
-        params=_params(prediction, found, examples) | {"calibration": fitted.method, "threshold": learned.threshold},
+        params=_params(prediction, found, examples)
+        | {"calibration": fitted.method}
+        | {"threshold": learned.thresholds.cost, "threshold.f2": learned.thresholds.f2},
         metrics=judgement.logged(),
         packages=found.learner.packages,
         tags=_tags(prediction, examples, shop),
@@ -206,7 +221,10 @@ def _params(prediction: Prediction, found: Found, examples: Examples) -> dict[st
 def _tags(prediction: Prediction, examples: Examples, shop: Workshop) -> dict[str, str]:
     tables = [EVENTS, "user_mapping", "conversions", *prediction.features.sources]
     versions = {table: shop.lake.version(table) for table in dict.fromkeys(tables)}
+    revision = read_revision(shop.folder)
+    commit = {} if revision is None else {"catchment.revision": revision, GIT_COMMIT: revision.removesuffix("-dirty")}
     return {
+        **commit,
         "catchment.definition": prediction.definition(),
         "catchment.observed_until": examples.clock.isoformat(),
         "catchment.version": __version__,

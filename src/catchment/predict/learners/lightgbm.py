@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
+from catchment.errors import PluginError
 from catchment.predict.encoding import encoder
 from catchment.predict.learner import Features, Labelled, Learner, Task, Watch
 from catchment.predict.treeshap import Shap
@@ -32,9 +33,19 @@ class LightGBM(Learner):
     rare: int = Field(default=20, gt=1, description="Categories of fewer people are one category together.")
     trees: int = Field(default=1000, gt=0, description="At most; early stopping chooses the number.")
     patience: int = Field(default=60, gt=0, description="Stop once so many trees did not help on the validation slice.")
-    monotone: dict[str, int] = Field(
+    monotone: dict[str, Literal[-1, 1]] = Field(
         default={}, description="Features whose rise may only raise (1) or only lower (-1) the score."
     )
+
+    def check(self, features: Features) -> None:
+        """Raise PluginError where something is held to a direction that is no number among the features."""
+        for name in self.monotone:
+            if name in features.categories:
+                raise PluginError(
+                    f"monotone: '{name}' is text, which rises nowhere.", hint=f"Numbers: {', '.join(features.numbers)}."
+                )
+            if name not in features.numbers:
+                raise PluginError(f"monotone: '{name}' is no feature.", hint=f"Numbers: {', '.join(features.numbers)}.")
 
     def vary(self, trial: Any) -> Self:
         """Draw the options that the file leaves open."""
