@@ -188,8 +188,8 @@ def _tell_scoring(people: int) -> None:
         (report,) = project.score(NAME)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     console.print(
-        f"scored {report.scored:,} people with reasons into Delta in {took.wall:.1f} s by the clock, {took.cpu:.1f} s of "
-        f"the processor; the limit is {LIMITS['score']:.0f} s on two cores; peak memory of the benchmark {peak:.1f} GB"
+        f"scored {report.scored:,} people with reasons into Delta in {took.wall:.1f} s by the clock, {took.cpu:.1f} s "
+        f"of the processor; the limit is {LIMITS['score']:.0f} s on two cores; peak memory {peak:.1f} GB"
     )
 
 

@@ -65,6 +65,11 @@ class FeatureChoice(_Part):
     )
     as_of: str = Field(default="observed_tstamp", description="Since when a row of your table was true.")
     known_at: str = Field(default="load_tstamp", description="Since when it was known, where the table has the column.")
+    recorded: tuple[str, ...] = Field(
+        default=(),
+        description="Of these sources, which know no past (`people_traits`), each training and scoring notes the rows "
+        "that changed; looks from the first note on are learned from.",
+    )
     include: tuple[str, ...] | None = Field(
         default=None, min_length=1, description="Only these; without it every number, boolean and text."
     )
@@ -75,6 +80,13 @@ class FeatureChoice(_Part):
     )
     heartbeat_s: int = Field(default=10, gt=0, description="As model.heartbeat_s.")
     min_visit_length_s: int = Field(default=5, gt=0, description="As model.min_visit_length_s.")
+
+    @model_validator(mode="after")
+    def _records_sources(self) -> "FeatureChoice":
+        strange = next((name for name in self.recorded if name == EVENTS or name not in self.sources), None)
+        if strange is not None:
+            raise ValueError(f"recorded: '{strange}' is no table among the sources")
+        return self
 
 
 class Split(_Part):

@@ -1,15 +1,15 @@
 """One row per look: the person, the moment, the features as of it, and what came after."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import ibis
 import pyarrow as pa
 
-from catchment.errors import DefinitionError, LakeError
+from catchment.errors import DefinitionError, LakeError, TooFewExamples
 from catchment.lake.engine import Session
-from catchment.predict.asof import table_as_of
+from catchment.predict.asof import first_note, table_as_of
 from catchment.predict.behaviour import (
     MOMENT,
     PERSON,
@@ -62,10 +62,26 @@ def open_lens(prediction: Prediction, session: Session, now: datetime, history_h
 def read_examples_table(prediction: Prediction, lens: Lens) -> pa.Table:
     """Read every look whose outcome is known, oldest first, with label and features."""
     looks = looks_to_learn(prediction, lens.events, lens.clock, lens.times)
-    looks = _drawn(looks, prediction.observe.most, lens.backend)
+    looks = _drawn(_noted(prediction, lens, looks), prediction.observe.most, lens.backend)
     told = _kept(lens.backend, _with_outcome(prediction, lens, looks), "looks")
     table = lens.backend.to_pyarrow(_seen(prediction, lens, told))
     return _plain(table).sort_by([(MOMENT, "ascending"), (PERSON, "ascending")])
+
+
+def _noted(prediction: Prediction, lens: Lens, looks: Any) -> Any:
+    """Leave out looks from before a recorded table was noted first; raises TooFewExamples where none is left."""
+    for source in prediction.features.recorded:
+        first = first_note(lens.backend, source)
+        if first is None or first + timedelta(days=prediction.horizon) > lens.clock:
+            since = "not recorded yet" if first is None else f"recorded since {first:%Y-%m-%d %H:%M}"
+            raise TooFewExamples(
+                f"{prediction.file}: features.recorded: '{source}' is {since}, so of no look that is "
+                f"{prediction.horizon} days old it is known what it said.",
+                hint=f"`catchment run` notes it; train {prediction.horizon} days after the first note, or take "
+                f"'{source}' out of features.sources until then.",
+            )
+        looks = looks.filter(looks[MOMENT] >= ibis.literal(first, TIMESTAMP_TYPE))
+    return looks
 
 
 def stream_people(prediction: Prediction, lens: Lens, *, since: datetime | None = None) -> Iterator[pa.Table]:
@@ -140,14 +156,16 @@ def _seen(prediction: Prediction, lens: Lens, told: Any) -> Any:
 def _plain(table: pa.Table) -> pa.Table:
     """Keep the columns of which a feature can be made, beside those that say who, when and what came."""
     return table.select(
-        [name for name in table.column_names if name in RESERVED or _kind(table.schema.field(name).type)]
+        [name for name in table.column_names if name in RESERVED or feature_kind(table.schema.field(name).type)]
     )
 
 
 def choose_features(prediction: Prediction, schema: pa.Schema) -> Features:
     """Choose the columns to learn from; raises DefinitionError where the file names one that cannot be a feature."""
     choice = prediction.features
-    possible = [name for name in schema.names if name not in RESERVED | IDENTIFIERS and _kind(schema.field(name).type)]
+    possible = [
+        name for name in schema.names if name not in RESERVED | IDENTIFIERS and feature_kind(schema.field(name).type)
+    ]
     named = {"include": choice.include or (), "exclude": choice.exclude, "trusted": choice.trusted}
     for key, names in (
         *((f"features.{key}", names) for key, names in named.items()),
@@ -162,7 +180,7 @@ def choose_features(prediction: Prediction, schema: pa.Schema) -> Features:
     chosen = [name for name in choice.include or possible if name not in choice.exclude]
     if not chosen:
         raise DefinitionError(f"{prediction.file}: features: none is left.", hint=near("", possible))
-    kinds = {name: _kind(schema.field(name).type) for name in chosen}
+    kinds = {name: feature_kind(schema.field(name).type) for name in chosen}
     return Features(
         numbers=tuple(name for name in chosen if kinds[name] == "number"),
         categories=tuple(name for name in chosen if kinds[name] == "category"),
@@ -182,7 +200,8 @@ def feature_frame(people: pa.Table, features: Features) -> Any:
     return pa.table([*numbers, *categories], names=features.names).to_pandas()
 
 
-def _kind(column: pa.DataType) -> str | None:
+def feature_kind(column: pa.DataType) -> str | None:
+    """Say whether a column can be a `number` or a `category`, None where it is neither."""
     if pa.types.is_dictionary(column):
         column = column.value_type
     if pa.types.is_string(column) or pa.types.is_large_string(column):

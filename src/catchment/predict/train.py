@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from catchment import __version__
 from catchment.errors import DefinitionError, ModelError, PluginError
+from catchment.predict.asof import record_name
 from catchment.predict.behaviour import MOMENT, PERSON
 from catchment.predict.calibrate import Calibrated, base_model, fit_calibrated
 from catchment.predict.definition import EVENTS, Prediction, open_learners
@@ -219,7 +220,8 @@ def _params(prediction: Prediction, found: Found, examples: Examples) -> dict[st
 
 
 def _tags(prediction: Prediction, examples: Examples, shop: Workshop) -> dict[str, str]:
-    tables = [EVENTS, "user_mapping", "conversions", *prediction.features.sources]
+    choice = prediction.features
+    tables = [EVENTS, "user_mapping", "conversions", *choice.sources, *map(record_name, choice.recorded)]
     versions = {table: shop.lake.version(table) for table in dict.fromkeys(tables)}
     revision = read_revision(shop.folder)
     commit = {} if revision is None else {"catchment.revision": revision, GIT_COMMIT: revision.removesuffix("-dirty")}

@@ -29,7 +29,7 @@ class PredictVerbs(Opened):
                     f"{prediction.file}: model: '{name}' uses {prediction.model.uri}, which is trained elsewhere.",
                     hint="Remove `model:` to train one here.",
                 )
-            with self.timed("train", prediction.name) as run, self._workshop() as shop:
+            with self.timed("train", prediction.name) as run, self._workshop_of(prediction) as shop:
                 run.counts["definition"] = digest(prediction)
                 run.counts["trained_at"] = shop.now.isoformat()
                 report = train(prediction, shop, progress or (lambda done, total, what: None))
@@ -48,7 +48,7 @@ class PredictVerbs(Opened):
             since = None
             if last is not None and last.get("definition") == digest(prediction):
                 since = Since(*(datetime.fromisoformat(last[key]) for key in ("loaded_until", "whole_at")))
-            with self.timed("score", prediction.name) as run, self._workshop() as shop:
+            with self.timed("score", prediction.name) as run, self._workshop_of(prediction) as shop:
                 report = score(prediction, shop, since)
                 whole_at = shop.now if report.whole or since is None else since.whole_at
                 run.counts.update(
@@ -114,6 +114,17 @@ class PredictVerbs(Opened):
         from catchment.predict.definition import load_predictions
 
         return load_predictions(self.settings.predict, self.folder)
+
+    @contextmanager
+    def _workshop_of(self, prediction: Any) -> Iterator[Any]:
+        """Open a workshop once the rows are noted of which nobody else will know how they stood."""
+        from catchment.predict.record import record_sources
+
+        if prediction.features.recorded:
+            with self._workshop() as shop:
+                record_sources(prediction, shop)
+        with self._workshop() as shop:
+            yield shop
 
     @contextmanager
     def _workshop(self) -> Iterator[Any]:
