@@ -1,3 +1,4 @@
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -5,8 +6,9 @@ import pytest
 
 from catchment.errors import PluginError, SettingsError
 from catchment.lake import LakeSettings
-from catchment.lake.engine import Engine, open_engine
+from catchment.lake.engine import Engine, Session, open_engine
 from catchment.lake.lake import Lake
+from catchment.tables import EVENTS
 
 
 @pytest.fixture
@@ -25,6 +27,26 @@ def test_each_table_is_a_view_of_its_name(lake: Lake, engine: Engine) -> None:
     with engine.attach(lake) as session:
         rows = session.query('select a from sessions union all select a from "select" order by a').read_all()
     assert rows["a"].to_pylist() == [1, 2, 3]
+
+
+def test_a_session_sees_the_events_that_stood_when_it_began_and_the_next_one_all(lake: Lake, engine: Engine) -> None:
+    def append(*ids: str) -> None:
+        moment = datetime(2026, 5, 1, tzinfo=UTC)
+        rows = [{"event_id": id_, "event_name": "x", "collector_tstamp": moment} for id_ in ids]
+        lake.append("events", pa.Table.from_pylist(rows, EVENTS.schema))
+
+    def ask(session: Session) -> list[str]:
+        return session.query("select event_id from events order by 1").read_all()["event_id"].to_pylist()
+
+    append("1")
+    with engine.attach(lake) as session:
+        before = ask(session)
+        append("2", "3")
+        after = ask(session)
+    with engine.attach(lake) as session:
+        next_one = ask(session)
+
+    assert (before, after, next_one) == (["1"], ["1"], ["1", "2", "3"])
 
 
 def test_values_are_parameters(lake: Lake, engine: Engine) -> None:

@@ -6,6 +6,10 @@ import duckdb
 
 from catchment.errors import LakeError
 from catchment.lake.lake import Lake
+from catchment.tables import BATCHES, EVENTS, FAILED_EVENTS
+
+STREAMED = frozenset({BATCHES.name, EVENTS.name, FAILED_EVENTS.name})
+"""The tables that the loop commits to as events come."""
 
 
 def load_delta(connection: duckdb.DuckDBPyConnection) -> None:
@@ -36,8 +40,24 @@ def view_table(connection: duckdb.DuckDBPyConnection, lake: Lake, table: str) ->
     if "://" in lake.uri:
         connection.register(table, lake.delta(table).to_pyarrow_dataset())
         return
-    name = '"' + table.replace('"', '""') + '"'
-    connection.execute(f"create or replace view {name} as select * from delta_scan({_text(lake.path(table))})")
+    rows = _pin(connection, lake, table) if table in STREAMED else f"delta_scan({_text(lake.path(table))})"
+    connection.execute(f"create or replace view {_name(table)} as select * from {rows}")
+
+
+def _pin(connection: duckdb.DuckDBPyConnection, lake: Lake, table: str) -> str:
+    """Hold the version that stands now: `delta_scan` reads the whole Delta log again for each query.
+
+    Of a table that is streamed into, that log names every commit and replaced file of a day, and so takes longer to
+    read than many a query. All queries of a session also see the same events then.
+    """
+    pinned = _name(f"{table} as it stands")
+    connection.execute(f"detach database if exists {pinned}")
+    connection.execute(f"attach {_text(lake.path(table))} as {pinned} (type delta, pin_snapshot)")
+    return pinned
+
+
+def _name(value: str) -> str:
+    return '"' + value.replace('"', '""') + '"'
 
 
 def _text(value: str) -> str:
