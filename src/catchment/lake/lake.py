@@ -128,7 +128,7 @@ class Lake:
             self._write(table, fresh, delta, mode="append", schema_mode="merge", commit_properties=commit)
             return int(fresh.num_rows)
 
-        return int(self._committing(table, attempt))
+        return int(self.committing(table, attempt))
 
     def overwrite(
         self,
@@ -151,7 +151,7 @@ class Lake:
         def attempt() -> None:
             self._write(table, rows() if callable(rows) else rows, None, mode="overwrite", **how)
 
-        self._committing(table, attempt, tries=tries)
+        self.committing(table, attempt, tries=tries)
 
     def merge(self, table: str, rows: pa.Table, key: Sequence[str] | None = None) -> None:
         """Update the rows with the same key and insert the others, in one commit."""
@@ -171,24 +171,7 @@ class Lake:
                 with undisturbed():
                     merge.execute()
 
-        self._committing(table, attempt)
-
-    def merge_marked(self, table: str, rows: pa.Table, *, key: Sequence[str], removed: str, within: str) -> None:
-        """Update and insert rows, and remove those whose column `removed` is true, in one commit.
-
-        `within` is SQL over `target` that names the only files where standing rows can be: no other is rewritten.
-        """
-        match = " and ".join([within, *(f"target.{name} = source.{name}" for name in key)])
-        values = {name: f"source.{name}" for name in rows.column_names if name != removed}
-        merge = (
-            self.delta(table)
-            .merge(rows, match, source_alias="source", target_alias="target")
-            .when_matched_delete(f"source.{removed}")
-            .when_matched_update(values, f"not source.{removed}")
-            .when_not_matched_insert(values, f"not source.{removed}")
-        )
-        with undisturbed():
-            merge.execute()
+        self.committing(table, attempt)
 
     def read(self, table: str, columns: list[str] | None = None, filters: Any = None) -> pa.Table:
         """Read a small table whole; one never written reads as empty. For large ones ask an engine."""
@@ -196,6 +179,20 @@ class Lake:
             return self.delta(table).to_pyarrow_table(columns=columns, filters=filters)
         empty = TABLES[table].schema.empty_table()
         return empty if columns is None else empty.select(columns)
+
+    def committing(self, table: str, attempt: Callable[[], Any], *, tries: int = COMMIT_TRIES) -> Any:
+        """Try again after a commit of somebody else; raises LakeError where the storage does not take ours."""
+        for left in reversed(range(tries)):
+            try:
+                return attempt()
+            except CommitFailedError as error:
+                self._opened.__dict__.pop("handles", None)
+                if not left:
+                    raise self._unusable(table, "written", error) from error
+            except (OSError, DeltaError) as error:
+                self._opened.__dict__.pop("handles", None)
+                raise self._unusable(table, "written", error) from error
+        raise AssertionError("There is at least one try.")
 
     def _follow(self, table: str) -> DeltaTable | None:
         """Give this thread's own handle on a table, at its newest version: cheaper than to open it for each commit."""
@@ -211,20 +208,6 @@ class Lake:
             if self.exists(table):
                 handles[table] = self.delta(table)
         return handles.get(table)
-
-    def _committing(self, table: str, attempt: Callable[[], Any], *, tries: int = COMMIT_TRIES) -> Any:
-        """Try again after a commit of somebody else; raises LakeError where the storage does not take ours."""
-        for left in reversed(range(tries)):
-            try:
-                return attempt()
-            except CommitFailedError as error:
-                self._opened.__dict__.pop("handles", None)
-                if not left:
-                    raise self._unusable(table, "written", error) from error
-            except (OSError, DeltaError) as error:
-                self._opened.__dict__.pop("handles", None)
-                raise self._unusable(table, "written", error) from error
-        raise AssertionError("There is at least one try.")
 
     def _write(self, table: str, rows: Any, delta: DeltaTable | None, **how: Any) -> None:
         made: dict[str, Any] = {"storage_options": self.storage_options}

@@ -17,7 +17,7 @@ from catchment.errors import LakeError
 from catchment.lake import UpkeepSettings
 from catchment.lake.lake import Lake
 from catchment.lake.layout import properties_of
-from catchment.tables import CLUSTER_KEY, COLLECTOR_DATE, EVENTS
+from catchment.tables import CLUSTER_KEY, COLLECTOR_DATE, EVENTS, MODEL_BUILDS
 
 MEGABYTE = 2**20
 
@@ -36,9 +36,10 @@ class Tended:
 def tend(lake: Lake, settings: UpkeepSettings, now: datetime) -> list[Tended]:
     """Look after every table of the lake; raises LakeError where the storage does not let us."""
     tended = []
+    merged = set(lake.read(MODEL_BUILDS.name, ["model"])["model"].to_pylist())
     for table in lake.tables():
         try:
-            tended.append(_tend(lake, table, settings, now.date()))
+            tended.append(_tend(lake, table, settings, now.date(), is_merged=table in merged))
         except (OSError, DeltaError) as error:
             raise LakeError(
                 f"Table '{table}' of the lake {lake.uri} cannot be kept up: {error}",
@@ -47,12 +48,13 @@ def tend(lake: Lake, settings: UpkeepSettings, now: datetime) -> list[Tended]:
     return tended
 
 
-def _tend(lake: Lake, table: str, settings: UpkeepSettings, today: date) -> Tended:
+def _tend(lake: Lake, table: str, settings: UpkeepSettings, today: date, *, is_merged: bool) -> Tended:
+    """Look after one table; a merge of a model rewrites whole files, and has cut them so that it rewrites little."""
     delta, note = lake.delta(table), ""
     _set_properties(delta, table, lake.retention_hours)
     before = _files(delta).num_rows
     try:
-        for kwargs in _partitions(delta, table, settings, today):
+        for kwargs in () if is_merged else _partitions(delta, table, settings, today):
             _join(delta, table, settings, kwargs)
     except CommitFailedError:
         note = "somebody rewrote it meanwhile; next time"

@@ -1,9 +1,11 @@
-{# No two rows have the same values in these columns, and none has a null there. #}
-{% test is_key(model, columns) %}
+{# No two rows have the same values in these columns, and none has a null there, nor in the columns that must be told. #}
+{% test is_key(model, columns, told=[]) %}
 select {{ columns | join(", ") }}, count(*) as copies
 from {{ model }}
 group by {{ columns | join(", ") }}
-having count(*) > 1{% for column in columns %} or {{ column }} is null{% endfor %}
+having count(*) > 1
+  {%- for column in columns %} or {{ column }} is null{% endfor %}
+  {%- for column in told %} or count({{ column }}) < count(*){% endfor %}
 {% endtest %}
 
 {# None of these columns is ever null. #}

@@ -1,17 +1,38 @@
 {{ config(
   unique_key="person_id", partition_by="first_week",
-  scope="person_id in (select person_id from touched_people)"
+  scope="person_id in (select person_id from touched_people) and person_id not in (select person_id from people)"
 ) }}
 {#- Grain: one person, as known when the first session ended (`observed_tstamp`). Nothing that happened later is a
-    feature; `converted` and `first_conversion_tstamp` are what is to be predicted. -#}
-{%- set parts -%}
-  select first_week from {{ ref("people") }} where person_id in (select person_id from {{ ref("touched_people") }})
+    feature; `converted` and `first_conversion_tstamp` are what is to be predicted. Who comes back changes nothing here, unless
+    by converting. -#}
+-- depends_on: {{ ref("touched_days") }}
+{%- set touched -%}
+  select people.person_id, people.first_domain_sessionid, people.first_week
+  from {{ ref("people") }} as people
+  {%- if is_incremental() %}
+  left join {{ this }} as stands on stands.person_id = people.person_id
+  {%- endif %}
+  where people.person_id in (select person_id from {{ ref("touched_people") }})
+  {%- if is_incremental() %}
+    and (
+      stands.person_id is null
+      or stands.first_domain_sessionid <> people.first_domain_sessionid
+      or stands.first_conversion_tstamp is distinct from people.first_conversion_tstamp
+      or people.first_domain_sessionid in (select visit_id from {{ ref("touched_days") }})
+    )
+  {%- endif %}
 {%- endset %}
-with firsts as (
+{%- set parts -%}
+  select first_week from ({{ touched }}) as touched
+{%- endset %}
+with touched as (
+  {{ touched }}
+),
+
+firsts as (
   select sessions.*
   from {{ rows_of(ref("sessions"), "session_week", parts) }} as sessions
-  inner join {{ ref("people") }} as people on people.first_domain_sessionid = sessions.domain_sessionid
-  where people.person_id in (select person_id from {{ ref("touched_people") }})
+  inner join touched on touched.first_domain_sessionid = sessions.domain_sessionid
 ),
 
 first_views as (
@@ -50,6 +71,7 @@ select
   coalesce(converted.before, 0) = 1 as converted_before,
   converted.first_conversion_tstamp is not null and coalesce(converted.before, 0) = 0 as converted,
   converted.first_conversion_tstamp,
+  firsts.domain_sessionid as first_domain_sessionid,
   firsts.session_week as first_week
 from firsts
 left join first_views as views on views.domain_sessionid = firsts.domain_sessionid and views.place = 1

@@ -1,5 +1,5 @@
 {{ config(
-  unique_key="person_id", partition_by="first_week",
+  unique_key="person_id", partition_by="last_week",
   scope="person_id in (select person_id from touched_people)"
 ) }}
 {#- Grain: one person, over all cookies and sessions. Traits are the last that were told. -#}
@@ -24,7 +24,8 @@ totals as (
     sum(sessions) as sessions,
     sum(page_views) as page_views,
     sum(engaged_time_in_s) as engaged_time_in_s,
-    sum(absolute_time_in_s) as absolute_time_in_s
+    sum(absolute_time_in_s) as absolute_time_in_s,
+    max(last_week) as last_week
   from cookies
   group by person_id
 ),
@@ -90,7 +91,7 @@ select
   cast(coalesce(converted.conversions, 0) as int) as conversions,
   coalesce(converted.conversions, 0) > 0 as converted,
   converted.first_conversion_tstamp,
-  firsts.domain_userid as first_domain_userid, firsts.first_domain_sessionid, firsts.first_week
+  firsts.domain_userid as first_domain_userid, firsts.first_domain_sessionid, firsts.first_week, totals.last_week
 from cookies as firsts
 inner join totals on totals.person_id = firsts.person_id
 left join converted on converted.person_id = firsts.person_id

@@ -1,8 +1,9 @@
 {{ config(
-  unique_key="domain_userid", partition_by="first_week",
+  unique_key="domain_userid", partition_by="last_week",
   scope="domain_userid in (select domain_userid from touched_users)"
 ) }}
-{#- Grain: one cookie. Firsts come from its first session, lasts from its last. -#}
+{#- Grain: one cookie. Firsts come from its first session, lasts from its last. Files are parted by when a cookie was last
+    seen, so those of cookies that never come again are never rewritten. -#}
 {%- set parts -%}
   select first_week from {{ ref("user_totals") }} union select last_week from {{ ref("user_totals") }}
 {%- endset %}
@@ -33,7 +34,7 @@ select
   {{ fields(marketing_fields(), "firsts.") }},
   firsts.device_category, firsts.os_family, firsts.useragent_family, firsts.geo_timezone,
   totals.first_sessionid as first_domain_sessionid, totals.last_sessionid as last_domain_sessionid,
-  totals.first_week
+  totals.first_week, totals.last_week
 from {{ ref("user_totals") }} as totals
 inner join edges as firsts on firsts.domain_sessionid = totals.first_sessionid
 inner join edges as lasts on lasts.domain_sessionid = totals.last_sessionid

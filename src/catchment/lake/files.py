@@ -1,0 +1,134 @@
+"""The files of one version of a Delta table: read some of them by name, and put others in their place in one commit."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote, unquote
+from uuid import uuid4
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+from deltalake import DeltaTable
+from deltalake.fs.fs_handler import DeltaStorageHandler
+from deltalake.transaction import AddAction, RemoveAction
+from pyarrow.fs import PyFileSystem
+
+from catchment.lake.undisturbed import undisturbed
+
+FILE = "_file"
+"""The number of the file that a scanned row is from."""
+
+FEW_ROWS = 2_000
+MOST_FILES = 32
+"""A part of a table is cut into at most so many files, or into files of few rows: a row that changes costs its file."""
+
+_NO_PART = "__HIVE_DEFAULT_PARTITION__"
+
+
+@dataclass(frozen=True)
+class File:
+    """One file of a table, in its store: the part it belongs to (None where the table is in one), how much it holds."""
+
+    number: int
+    path: str
+    part: Any
+    rows: int
+    size: int
+
+
+class Files:
+    """The files of a table at the version it was opened at; a commit of somebody else since then makes ours fail."""
+
+    def __init__(self, delta: DeltaTable) -> None:
+        self._delta = delta
+        self._store = PyFileSystem(DeltaStorageHandler.from_table(delta._table))
+        self.schema = pa.schema(delta.schema().to_arrow())
+        self.part_column = next(iter(delta.metadata().partition_columns), None)
+        self.all = tuple(self._list())
+
+    def _list(self) -> Iterator[File]:
+        added = pa.table(self._delta.get_add_actions(flatten=True))
+        values = [None] * added.num_rows
+        if self.part_column is not None:
+            values = added[f"partition.{self.part_column}"].to_pylist()
+        told = (added[name].to_pylist() for name in ("path", "num_records", "size_bytes"))
+        for number, (part, path, rows, size) in enumerate(zip(values, *told, strict=True)):
+            yield File(number, unquote(path), part, rows or 0, size)
+
+    def scan(self, files: Iterable[File], columns: Sequence[str]) -> pa.RecordBatchReader:
+        """Give these columns of the rows of some files, and the number of the file that each is from."""
+        form, schema = ds.ParquetFileFormat(), self.schema.append(pa.field(FILE, pa.int32()))
+        fragments = [
+            form.make_fragment(file.path, self._store, partition_expression=self._is_of(file)) for file in files
+        ]
+        rows = ds.FileSystemDataset(fragments, schema, form, self._store)
+        return rows.scanner(columns=[*columns, FILE]).to_reader()
+
+    def _is_of(self, file: File) -> pc.Expression:
+        of_file = pc.field(FILE) == pa.scalar(file.number, pa.int32())
+        if self.part_column is None or file.part is None:
+            return of_file
+        return of_file & (pc.field(self.part_column) == pa.scalar(file.part, self.schema.field(self.part_column).type))
+
+    def rows_per_file(self, part: Any, coming: int) -> int:
+        """Say how many rows a file of this part may hold, once so many have come."""
+        return max(FEW_ROWS, (coming + sum(file.rows for file in self.all if file.part == part)) // MOST_FILES)
+
+    def write(self, part: Any, pieces: Iterable[pa.Table]) -> Iterator[AddAction]:
+        """Write a file for each piece; nobody reads it before it is committed."""
+        schema = pa.schema([field for field in self.schema if field.name != self.part_column])
+        folder = "" if self.part_column is None else f"{self.part_column}={_part_text(part)}/"
+        for piece in pieces:
+            table = piece.select(schema.names).cast(schema)
+            path = f"{folder}part-{uuid4()}.snappy.parquet"
+            if folder:
+                self._store.create_dir(folder, recursive=True)
+            with self._store.open_output_stream(path) as stream:
+                pq.write_table(table, stream)
+            yield AddAction(
+                path=path,
+                size=self._store.get_file_info(path).size,
+                partition_values=self._partition_values(part),
+                modification_time=int(datetime.now(UTC).timestamp() * 1000),
+                data_change=True,
+                stats=json.dumps(self._statistics(table)),
+            )
+
+    def _statistics(self, table: pa.Table) -> dict[str, Any]:
+        """Tell of the columns that the table's properties name, which are all moments (see layout)."""
+        named = self._delta.metadata().configuration.get("delta.dataSkippingStatsColumns", "").split(",")
+        columns = [name for name in named if name in table.column_names and pa.types.is_timestamp(table[name].type)]
+        ranges = {name: pc.min_max(table[name]).as_py() for name in columns}
+        told = {name: span for name, span in ranges.items() if span["min"] is not None}
+        return {
+            "numRecords": table.num_rows,
+            "minValues": {name: _moment(span["min"]) for name, span in told.items()},
+            "maxValues": {name: _moment(span["max"]) for name, span in told.items()},
+            "nullCount": {name: table[name].null_count for name in columns},
+        }
+
+    def replace(self, gone: Iterable[File], come: Iterable[AddAction]) -> None:
+        """Commit that some files are gone and others have come."""
+        now = int(datetime.now(UTC).timestamp() * 1000)
+        removed = [
+            RemoveAction(file.path, True, now, size=file.size, partition_values=self._partition_values(file.part))
+            for file in gone
+        ]
+        columns = self._delta.metadata().partition_columns
+        with undisturbed():
+            self._delta.create_write_transaction([*removed, *come], "append", self._delta.schema(), columns)
+
+    def _partition_values(self, part: Any) -> dict[str, str | None]:
+        return {self.part_column: None if part is None else str(part)} if self.part_column else {}
+
+
+def _part_text(part: Any) -> str:
+    return _NO_PART if part is None else quote(str(part), safe="")
+
+
+def _moment(value: datetime) -> str:
+    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
