@@ -7,12 +7,15 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import httpx
+import pyarrow as pa
 import pytest
 
 from catchment.lake import LakeSettings
 from catchment.lake.engine import open_engine
 from catchment.lake.lake import Lake
+from catchment.lake.merge import Merge, merge_changed
 from tests.lake.test_upkeep import events
 from tests.ports import free_port
 
@@ -40,7 +43,7 @@ def append(url: str, own: str, first: int) -> None:
         lake.append("events", events(first=first + number, count=ROWS), app_id=own, offset=first + number + ROWS - 1)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def server() -> Iterator[str]:
     port = free_port()
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
@@ -50,6 +53,7 @@ def server() -> Iterator[str]:
         while not answers(f"http://127.0.0.1:{port}"):
             assert child.poll() is None and time.monotonic() < deadline, "the S3 server does not answer"
             time.sleep(0.1)
+        httpx.put(f"http://127.0.0.1:{port}/lake", timeout=20).raise_for_status()
         yield f"http://127.0.0.1:{port}"
     finally:
         child.kill()
@@ -63,10 +67,23 @@ def answers(url: str) -> bool:
         return False
 
 
+def test_a_merge_in_an_object_store_writes_files_beside_those_it_keeps(server: str) -> None:
+    lake = Lake("s3://lake/merged", options(server))
+    lake.overwrite("notes", pa.table({"id": [1, 2], "part": ["a b", "c"], "note": ["old", "old"]}), partition_by="part")
+    before = set(lake.delta("notes").file_uris())
+    with duckdb.connect() as connection:
+        connection.execute("create table built as select 1 as id, 'a b' as part, 'new' as note")
+        merge_changed(connection, lake, Merge("notes", "built", ("id",), None, "part", None))
+    assert sorted(lake.read("notes", ["id", "note"]).to_pylist(), key=lambda row: row["id"]) == [
+        {"id": 1, "note": "new"},
+        {"id": 2, "note": "old"},
+    ]
+    assert len(before & set(lake.delta("notes").file_uris())) == 1
+
+
 def test_two_writers_in_an_object_store_lose_and_double_nothing_and_the_engine_reads_it(
     server: str, tmp_path: Path
 ) -> None:
-    httpx.put(f"{server}/lake", timeout=20).raise_for_status()
     context = multiprocessing.get_context("spawn")
     writers = [context.Process(target=append, args=(server, f"own-{first}", first)) for first in (1_000, 2_000)]
     for writer in writers:
