@@ -5,6 +5,7 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from catchment.errors import LakeError
@@ -193,3 +194,21 @@ def test_a_column_of_another_type_is_refused_rather_than_cast(lake: Lake) -> Non
     with pytest.raises(LakeError, match=r"Column 'a'.* is int64, and rows came as double"):
         lake.append("numbers", pa.table({"a": [1.5]}))
     assert lake.read("numbers").to_pydict() == {"a": [1]}
+
+
+def test_a_joined_file_is_in_groups_so_that_a_reader_passes_over_other_events(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("catchment.lake.upkeep.ROW_GROUP_ROWS", 100)
+    lake = Lake(str(tmp_path / "lake"))
+    for first in range(0, 600, 60):
+        lake.append("events", events(first=first, count=60))
+
+    tend(lake, UpkeepSettings(min_small_files=2), LATER)
+
+    (uri,) = lake.delta("events").file_uris()
+    file = pq.ParquetFile(uri).metadata
+    column = file.schema.names.index("event_name")
+    kinds = [file.row_group(group).column(column).statistics for group in range(file.num_row_groups)]
+    assert file.num_row_groups == 6
+    assert sum(kind.min <= "link_click" <= kind.max for kind in kinds) == 2

@@ -23,6 +23,9 @@ NEVER = -1
 
 _UPKEEP = {"OPTIMIZE", "SET TBLPROPERTIES", "VACUUM START", "VACUUM END"}
 
+RECENT = 20
+"""Commits that are looked at first: each is a file, and a day of streaming leaves many thousands."""
+
 COMMIT_TRIES = 15
 """Writers that meet at one table try again: each that loses lost to one that won, so so many may meet."""
 
@@ -95,8 +98,12 @@ class Lake:
         if not self.exists(table):
             return None
         delta = self.delta(table)
-        changes = (entry["version"] for entry in delta.history() if entry.get("operation") not in _UPKEEP)
-        return int(max(changes, default=delta.version()))
+        for limit in (RECENT, None):
+            entries = delta.history(limit)
+            changes = [entry["version"] for entry in entries if entry.get("operation") not in _UPKEEP]
+            if changes:
+                return int(max(changes))
+        return int(delta.version())
 
     def committed(self, table: str, app_id: str) -> int:
         """Give the last offset of the log `app_id` that is in the table, NEVER where there is none."""

@@ -10,7 +10,7 @@ from math import ceil
 from typing import Any
 
 import pyarrow as pa
-from deltalake import DeltaTable
+from deltalake import DeltaTable, WriterProperties
 from deltalake.exceptions import CommitFailedError, DeltaError
 
 from catchment.errors import LakeError
@@ -20,6 +20,9 @@ from catchment.lake.layout import properties_of
 from catchment.tables import CLUSTER_KEY, COLLECTOR_DATE, EVENTS, MODEL_BUILDS
 
 MEGABYTE = 2**20
+
+ROW_GROUP_ROWS = 2**17
+"""A reader passes over whole groups by their footers, and reads several at once; packed as appended rows are."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,11 @@ def _partitions(delta: DeltaTable, table: str, settings: UpkeepSettings, today: 
 
 
 def _join(delta: DeltaTable, table: str, settings: UpkeepSettings, partition: dict[str, Any]) -> None:
-    how = {"partition_filters": partition["partition_filters"], "target_size": settings.target_file_mb * MEGABYTE}
+    how = {
+        "partition_filters": partition["partition_filters"],
+        "target_size": settings.target_file_mb * MEGABYTE,
+        "writer_properties": WriterProperties(compression="SNAPPY", max_row_group_size=ROW_GROUP_ROWS),
+    }
     if partition["is_over"] and table == EVENTS.name:
         delta.optimize.z_order([CLUSTER_KEY], **how)
     else:
