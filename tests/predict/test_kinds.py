@@ -4,11 +4,15 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
+import mlflow
 import numpy as np
+import pandas
 import pyarrow as pa
 import pytest
+from mlflow.models import ModelSignature
+from mlflow.types.schema import ColSpec, Schema
 
-from catchment.errors import LakeError, TooFewExamples
+from catchment.errors import LakeError, ModelError, TooFewExamples
 from catchment.predict.behaviour import MOMENT, PERSON
 from catchment.predict.examples import read_examples
 from catchment.predict.people import open_lens
@@ -161,3 +165,34 @@ def test_a_model_of_somebody_else_scores_by_its_uri(project: Path) -> None:
         for name in ("signup", "borrowed")
     }
     assert by_name["borrowed"] == pytest.approx(by_name["signup"])
+
+
+def bold(model_input: pandas.DataFrame) -> pandas.Series:
+    """A model that nobody of ours made: it wants whole numbers, and says who clicks and is German."""
+    assert str(model_input["link_clicks"].dtype) == "int64"
+    return (model_input["link_clicks"] + (model_input["geo_country"] == "DE")) / 10.0
+
+
+def test_any_pyfunc_is_given_its_columns_in_the_types_that_it_asks_for(project: Path) -> None:
+    world: World = make_world(project, site(200))
+    columns = [ColSpec("long", "link_clicks"), ColSpec("string", "geo_country")]
+    signature = ModelSignature(Schema(columns), Schema([ColSpec("double")]))
+    mlflow.pyfunc.save_model(project / "theirs", python_model=bold, signature=signature, pip_requirements=[])
+    world.score(prediction(model={"uri": str(project / "theirs")}))
+    clicks = dict.fromkeys(world.site.truth, 0)
+    german = dict.fromkeys(world.site.truth, False)
+    for row in world.site.events:
+        clicks[row["domain_userid"]] += row["event_name"] == "link_click"
+        german[row["domain_userid"]] |= row.get("geo_country") == "DE"
+    scores = {row[PERSON]: row["score"] for row in world.scores()}
+    assert len(scores) > 150
+    assert scores == {person: pytest.approx((clicks[person] + german[person]) / 10) for person in scores}
+
+
+@pytest.mark.filterwarnings("ignore:.*Add type hints:UserWarning")
+def test_a_model_that_cannot_be_used_is_named_with_what_to_do(project: Path) -> None:
+    world: World = make_world(project, site(20))
+    mlflow.pyfunc.save_model(project / "mute", python_model=lambda model_input: model_input, pip_requirements=[])
+    for uri, fault in (("mute", "has no signature"), ("gone", "cannot be loaded")):
+        with pytest.raises(ModelError, match=rf"The model .*{uri} of 'signup' {fault}"):
+            world.score(prediction(model={"uri": str(project / uri)}))

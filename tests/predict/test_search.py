@@ -79,6 +79,27 @@ def test_a_feature_held_to_one_direction_never_lowers_the_score_as_it_rises(exam
     assert (np.diff(scores, axis=0) >= -1e-12).all()
 
 
+class _Worsening(Learner):
+    """A learner of whom each trial is worse than the one before, from the first step on."""
+
+    number: int = 0
+
+    def vary(self, trial: Any) -> "_Worsening":
+        return self.model_copy(update={"number": trial.number})
+
+    def settle(self, task: Task, prepared: Any, watch: Callable[[int, float], None]) -> tuple["_Worsening", float]:
+        for step in range(100):
+            watch(step, 1.0 + self.number)
+        return self, 1.0 + self.number
+
+
+def test_a_hopeless_trial_is_given_up_before_its_end(examples: Examples, tmp_path: Path) -> None:
+    task = Task(examples.features, 700, threads=1)
+    found = search(prediction(search={"trials": 8}), _Worsening(), examples, task, tmp_path, lambda *told: None)
+    assert (found.trials, found.loss, found.learner.number) == (8, 1.0, 0)
+    assert found.pruned == 4
+
+
 class _Boastful(Learner):
     """A learner whose chances are three times as far from one half as they should be."""
 

@@ -1,14 +1,17 @@
 """The champion over HTTP: MLflow's own scoring protocol, and our API with reasons."""
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from fastapi.testclient import TestClient
 
 from catchment.project import Project
 from catchment.serve.app import create_app
 from catchment.serve.signin import one_time_link
+from catchment.tables import PREDICTION_DRIFT
 
 from .acme import LOGISTIC, fill, site
 
@@ -74,3 +77,44 @@ def test_a_run_trains_when_due_and_only_then(project: Project) -> None:
     assert project.is_training_due(sooner)
     borrowed = sooner.model_copy(update={"model": object()})
     assert not project.is_training_due(borrowed)
+
+
+def test_a_model_is_trained_again_when_it_is_old_or_people_have_changed_but_not_twice_a_day(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (prediction,) = project.predictions()
+    last = project.last_ok("train", prediction.name) or {}
+    trained = datetime.fromisoformat(last["trained_at"])
+
+    def due(days: float) -> bool:
+        monkeypatch.setattr(project, "clock", lambda: trained + timedelta(days=days))
+        return project.is_training_due(prediction)
+
+    assert (due(29.9), due(30.1)) == (False, True)
+    row = {"prediction": prediction.name, "model_version": "1", "checked_at": trained, "feature": "(score)"}
+    told = [row | {"stability_index": 0.4, "people": 900, "verdict": "drifted"}]
+    project.lake.append("prediction_drift", pa.Table.from_pylist(told, schema=PREDICTION_DRIFT.schema))
+    assert (due(0.5), due(1.1)) == (False, True)
+
+
+def test_the_status_says_how_each_prediction_stands(project: Project) -> None:
+    (row,) = [row for row in project.status() if row["what"] == "prediction form_submitted"]
+    assert row["state"] in {"healthy", "drifted", "unwatched"}
+    assert row["note"]
+
+
+def test_a_prediction_with_too_few_people_keeps_the_others_from_nothing_and_is_tried_again_later(
+    tmp_path: Path, lay_out_store: Callable[[Path], Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    project = Project.init(tmp_path / "acme")
+    lay_out_store(project.folder)
+    fill(project.lake, site(30))
+    told: list[tuple[str, int]] = []
+    project.predict(lambda verb, reports: told.append((verb, len(reports))))
+    assert told == [("score", 0)]
+    assert "50 are needed" in caplog.text
+    (prediction,) = project.predictions()
+    assert not project.is_training_due(prediction)
+    now = project.clock()
+    project.clock = lambda: now + timedelta(hours=2)
+    assert project.is_training_due(prediction)

@@ -1,16 +1,23 @@
 """The verbs that learn from features, score people, and watch whether models may still be believed."""
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from catchment.errors import DefinitionError
+from catchment.errors import DefinitionError, TooFewExamples
+from catchment.observe import Run
 from catchment.project.opened import Opened, digest, named
+
+log = logging.getLogger("catchment")
 
 RETRAIN_AT_MOST_EVERY = timedelta(days=1)
 """Where people have drifted and no new model is better, training is not tried again at each run."""
+TRY_AGAIN_AFTER = timedelta(hours=1)
+"""Where there are too few people yet, they are not counted anew at each turn of the loop."""
+NEVER = "1970-01-01T00:00:00+00:00"
 
 
 class PredictVerbs(Opened):
@@ -62,6 +69,26 @@ class PredictVerbs(Opened):
             reports.append(report)
         return reports
 
+    def predict(self, on: Callable[[str, Any], None] = lambda verb, report: None) -> None:
+        """Train what is due, then score what has a model; where there are too few people yet, nobody waits for them."""
+        for prediction in self.predictions():
+            if self.is_training_due(prediction):
+                try:
+                    on("train", self.train(prediction.name))
+                except TooFewExamples as error:
+                    log.warning("%s %s", error, error.hint)
+        scored = [self.score(prediction.name) for prediction in self.predictions() if self.has_model(prediction)]
+        on("score", [report for reports in scored for report in reports])
+
+    def has_model(self, prediction: Any) -> bool:
+        """Say whether there is a model to score with: a champion, or one that somebody else made."""
+        from catchment.predict.tracking import open_tracking
+
+        if prediction.model is not None:
+            return True
+        with open_tracking(self.settings.predict, self.folder) as tracking:
+            return tracking.champion_version(prediction.name) is not None
+
     def score_records(self, name: str, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Score people whose features are given, by the champion of one prediction."""
         from catchment.predict.ask import score_records
@@ -88,12 +115,22 @@ class PredictVerbs(Opened):
             return False
         last = self.last_ok("train", prediction.name)
         if last is None or last["definition"] != digest(prediction):
-            return True
+            return not self._tried_lately(prediction)
         age = self.clock() - datetime.fromisoformat(last["trained_at"])
         every = prediction.retrain.every_days
         if every is not None and age >= timedelta(days=every):
             return True
         return age >= RETRAIN_AT_MOST_EVERY and has_drifted(prediction, self.lake, last["model_version"])
+
+    def _tried_lately(self, prediction: Any) -> bool:
+        """Say whether training this very definition failed a short while ago: people do not come by the second."""
+        filters = [("verb", "=", "train"), ("name", "=", prediction.name), ("status", "=", "failed")]
+        for row in self.lake.read("runs", filters=filters).to_pylist():
+            counts = Run.read_counts(row)
+            moment = datetime.fromisoformat(counts.get("trained_at", NEVER))
+            if counts.get("definition") == digest(prediction) and abs(self.clock() - moment) < TRY_AGAIN_AFTER:
+                return True
+        return False
 
     def prediction_health(self) -> list[dict[str, Any]]:
         """Say of each prediction how its model stands: drift, and what came of what was foreseen."""

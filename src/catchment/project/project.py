@@ -66,10 +66,7 @@ class Project(
             on("build", self.build())
         if not self.lake.exists("first_touch_features"):
             return
-        for prediction in self.predictions():
-            if self.is_training_due(prediction):
-                on("train", self.train(prediction.name))
-        on("score", self.score())
+        self.predict(on)
         on("refresh", self.refresh())
         on("sync", self.sync())
         on("measure", self.measure())
