@@ -21,6 +21,7 @@ HEADINGS = {
     "replay": "Replay: failed events once more",
     "replay --dry-run": "Replay: what would be sent again",
     "build": "Model: events to people",
+    "identity": "Identity: who it is, and why",
     "train": "Predict: who will convert",
     "score": "Scores",
     "refresh": "Audiences",

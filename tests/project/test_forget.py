@@ -4,6 +4,7 @@ import base64
 import io
 import json
 from datetime import datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from catchment.errors import DefinitionError
 from catchment.lake.needle import Needles
 from catchment.project import Project
+from catchment.tables import IDENTITY_EDGES, IDENTITY_HISTORY, IDENTITY_IDENTIFIERS
 from tests.project.conftest import RECEIVED, Make, entities, page_view, payload, send, write_schema
 
 USER = "iglu:com.acme/user/jsonschema/1-0-0"
@@ -232,3 +234,44 @@ def test_what_happened_before_she_was_forgotten_and_arrives_later_is_written_now
     send(project, late(JANE["cookie"], happened=after, came=later, broken=broken))
     done = project.enrich()
     assert (done.events + done.failed, done.suppressed) == (1, 0), "what comes after is somebody new"
+
+
+def test_who_is_who_is_forgotten_with_a_person_and_of_others_nothing(make_project: Make) -> None:
+    project = make_project()
+    fill(project)
+    project.enrich()
+    address = sha256(JANE["email"].encode()).hexdigest()
+    hers = [("email", address), ("user_id", JANE["user_id"]), ("domain_userid", "her-other-cookie-1")]
+    of_others = ("domain_userid", "cookie-of-1-abcdef", "cookie-of-1-abcdef")
+    identifiers = [(kind, value, JANE["cookie"]) for kind, value in hers] + [of_others]
+    for table in (IDENTITY_IDENTIFIERS, IDENTITY_HISTORY):
+        rows = [{"kind": kind, "value": value, "person_id": person} for kind, value, person in identifiers]
+        project.lake.append(table.name, pa.Table.from_pylist(rows, table.schema))
+    edge = {"kind_a": "email", "value_a": address, "kind_b": "domain_userid", "value_b": "her-other-cookie-1"}
+    project.lake.append(IDENTITY_EDGES.name, pa.Table.from_pylist([edge], IDENTITY_EDGES.schema))
+    project.forget(email=JANE["email"])
+    assert project.count("identity_edges") == 0
+    for table in (IDENTITY_IDENTIFIERS, IDENTITY_HISTORY):
+        assert [row["value"] for row in project.lake.read(table.name).to_pylist()] == ["cookie-of-1-abcdef"]
+
+
+def test_a_name_that_is_a_shared_cookie_goes_with_its_person_and_the_cookie_stays(make_project: Make) -> None:
+    project = make_project()
+    tablet = "tablet-of-both-77"
+    send(
+        project,
+        visit(tablet, user_id="ada-7741-user", nuid="net-1-tablet", day=1),
+        visit(tablet, user_id="bob-7741-user", nuid="net-1-tablet", day=2),
+    )
+    project.enrich()
+    people = [("ada-7741-user", tablet), ("bob-7741-user", "p_bob"), (tablet, "p_bob")]
+    rows = [{"kind": "k", "value": value, "person_id": person} for value, person in people]
+    project.lake.append(IDENTITY_IDENTIFIERS.name, pa.Table.from_pylist(rows, IDENTITY_IDENTIFIERS.schema))
+    project.lake.overwrite(
+        "people", pa.table({"person_id": [tablet, "p_bob"], "email": ["a@x.example", "b@x.example"]})
+    )
+    project.forget(user_id="ada-7741-user")
+    assert project.lake.read("events", ["user_id"])["user_id"].to_pylist() == ["bob-7741-user"]
+    assert project.lake.delta("people").to_pyarrow_table()["person_id"].to_pylist() == ["p_bob"]
+    left = project.lake.read(IDENTITY_IDENTIFIERS.name).to_pylist()
+    assert sorted(row["value"] for row in left) == ["bob-7741-user", tablet]

@@ -22,10 +22,15 @@ UNPACKINGS = 3
 """So deep packings are opened: base64 in a query string that stands, quoted, in the original of a failed event."""
 
 
+PEOPLE = ("person_id", "row_key")
+"""Columns of names that people are known by. A name may also be a cookie that belongs to somebody else by now."""
+
+
 class Needles(NamedTuple):
-    """The identifiers of one person."""
+    """The identifiers of one person, and the names that are hers in columns of people."""
 
     whole: frozenset[str]
+    people: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, values: Iterable[str | None]) -> "Needles":
@@ -69,6 +74,10 @@ class Needles(NamedTuple):
         mask = pa.array([False] * table.num_rows, pa.bool_())
         for column in found:
             mask = mask if column is None else pc.or_(mask, column)
+        for name in PEOPLE:
+            if self.people and name in table.column_names:
+                named = pc.is_in(table[name].combine_chunks(), pa.array(sorted(self.people), pa.string()))
+                mask = pc.or_(mask, named)
         return mask
 
     def _column(self, values: pa.Array) -> pa.Array | None:

@@ -4,10 +4,12 @@ import hmac
 import secrets
 import uuid
 from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from hashlib import sha256
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ import pyarrow.parquet as pq
 
 from catchment.errors import DefinitionError, TransientError
 from catchment.lake.needle import Needles
+from catchment.model.identity.spelling import spell
 from catchment.project.lock import VERBS, holding
 from catchment.project.opened import Opened
 from catchment.tables import BATCHES, ERASURES, EVENTS
@@ -26,6 +29,8 @@ NOT_OURS = ("locks", "sandbox.db", "simulation", "erasure.key")
 """Of `.catchment`: what holds nobody, and what stands in for a vendor or for the world outside."""
 
 IDS = ("domain_userid", "user_id", "network_userid")
+KNOWN_AS = {"user_mapping": ("domain_userid", "user_id"), "identity_identifiers": ("value",)}
+"""Who is who, by the models: tables, and their columns of identifiers."""
 ROUNDS = 5
 """A cookie leads to a user, and a user to another cookie; so often this is followed."""
 
@@ -63,7 +68,7 @@ class ForgetVerbs(Opened):
             )
         with holding(self.folder, *VERBS):
             self.drain()  # type: ignore[attr-defined]
-            needles = self._known_as(Needles.of(given.values()))
+            needles = self._known_as(given)
             vendors = self._forget_there(needles, is_here_only=is_here_only)
             erased = erase(self.lake, needles)
             removed = remove_replaced_files(self.lake)
@@ -73,20 +78,36 @@ class ForgetVerbs(Opened):
         places.append(Forgotten("lake: files of replaced versions", 0, removed))
         return [*vendors, *places, *files]
 
-    def _known_as(self, needles: Needles) -> Needles:
-        """Follow cookies and users to each other; a cookie that several users had is nobody's alone."""
-        for _ in range(ROUNDS):
-            known = needles.whole | self._beside(needles)
-            if known == needles.whole:
-                break
-            needles = Needles.of(known)
-        return needles
+    def _spelled(self, values: Iterable[str]) -> Iterator[str]:
+        """Give the hashes by which identity knows the values, an e-mail address for example."""
+        identity = self.settings.model.identity
+        hashed = [identifier for identifier in identity.identifiers if identifier.hash]
+        for value, identifier in product(values, hashed):
+            yield spell(value, identifier, identity) or value
 
-    def _beside(self, needles: Needles) -> set[str]:
+    def _known_as(self, given: dict[str, str]) -> Needles:
+        """Follow cookies and users to each other; a cookie that several users had is nobody's alone.
+
+        It may be the name of a person all the same, of who was first seen with it.
+        """
+        users = {cookie: users for cookie, users in self._users_by_cookie().items() if len(users) > 1}
+        known = {*given.values(), *self._spelled(given.values())}
+        person = given.get("person")
+        if person in users:
+            known = known - {person} | self._identifiers_of({person}, users)
+        for _ in range(ROUNDS):
+            found = known | self._beside(Needles.of(known), users)
+            if found == known:
+                break
+            known = found
+        people = self._people_of(known, users) | ({person} if person else set())
+        return Needles.of(known)._replace(people=frozenset(people))
+
+    def _beside(self, needles: Needles, shared: dict[str, set[str]]) -> set[str]:
         found = self._told(EVENTS.name, needles, IDS)
-        found |= self._told("user_mapping", needles, ("domain_userid", "user_id", "person_id"))
         found |= self._told("people", needles, ("email",))
-        shared = {cookie: users for cookie, users in self._users_by_cookie().items() if len(users) > 1}
+        people = self._people_of(set(needles.whole), shared)
+        found |= people | self._identifiers_of(people, shared)
         others = {user for users in shared.values() for user in users} - needles.whole
         return found - shared.keys() - others
 
@@ -97,6 +118,25 @@ class ForgetVerbs(Opened):
             hers = part.filter(needles.rows(part))
             for name in (name for name in names if name in hers.column_names):
                 found |= {value for value in hers[name].to_pylist() if value}
+        return found
+
+    def _people_of(self, identifiers: set[str], shared: Iterable[str]) -> set[str]:
+        """Give the person_ids of these identifiers, but for those that are nobody's alone."""
+        return self._paired(identifiers - set(shared), lambda own, person: (own, person))
+
+    def _identifiers_of(self, people: set[str], shared: Iterable[str]) -> set[str]:
+        """Give the identifiers of these people, but for those that are nobody's alone."""
+        return self._paired(people, lambda own, person: (person, own)) - set(shared)
+
+    def _paired(self, values: set[str], way: Callable[[str, str], tuple[str, str]]) -> set[str]:
+        found: set[str] = set()
+        for table, owned in KNOWN_AS.items():
+            for part, name in product(self._parts(table), owned):
+                if name not in part.column_names:
+                    continue
+                source, target = way(name, "person_id")
+                hers = pa.compute.is_in(part[source], pa.array(sorted(values), pa.string()))
+                found |= {value for value in part.filter(hers)[target].to_pylist() if value}
         return found
 
     def _users_by_cookie(self) -> dict[str, set[str]]:

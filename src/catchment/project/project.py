@@ -11,6 +11,7 @@ from catchment.project.campaigns import CampaignVerbs
 from catchment.project.events import EventVerbs
 from catchment.project.exchange import ExchangeVerbs
 from catchment.project.forget import ForgetVerbs
+from catchment.project.identity import IdentityVerbs
 from catchment.project.models import ModelVerbs
 from catchment.project.predictions import PredictVerbs
 from catchment.project.replay import ReplayVerbs
@@ -31,6 +32,7 @@ class Project(
     TraceVerbs,
     CampaignVerbs,
     ModelVerbs,
+    IdentityVerbs,
     PredictVerbs,
     AudienceVerbs,
     SyncVerbs,

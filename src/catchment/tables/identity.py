@@ -54,7 +54,9 @@ IDENTITY_HISTORY = Table(
         valid_to=TIMESTAMP,
         is_current=BOOLEAN,
         cluster=STRING,
+        from_week=DATE,
     ),
+    partition=("from_week",),
 )
 
 IDENTITY_MERGES = Table(

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from catchment.model.identity.graph import Graph, Ints, Kind
+from catchment.model.identity.graph import Graph, Ints, Kind, Mask
 
 OPEN = -1
 """The end of what holds until now."""
@@ -27,6 +27,29 @@ def seniority(graph: Graph, kinds: tuple[Kind, ...]) -> Ints:
     rank = np.empty(graph.size, dtype=np.int64)
     rank[np.lexsort((np.arange(graph.size), graph.first, ~names))] = np.arange(graph.size)
     return rank
+
+
+def steady_parts(graph: Graph, part: Ints, edges: Ints, rank: Ints) -> tuple[Mask, Ints]:
+    """Mark the parts that were one person ever since their oldest identifier was seen; give each part's name-giver.
+
+    There every other identifier was linked to an older one as soon as it was seen, so nobody ever merged.
+    """
+    count = int(part.max()) + 1
+    least, begun = np.full(count, graph.size), np.full(count, np.iinfo(np.int64).max)
+    np.minimum.at(least, part, rank)
+    np.minimum.at(begun, part, graph.first)
+    by_rank = np.empty(graph.size, dtype=np.int64)
+    by_rank[rank] = np.arange(graph.size)
+    giver = by_rank[least]
+    anchored = np.zeros(graph.size, dtype=np.bool_)
+    anchored[giver] = True
+    for one, other in ((graph.left[edges], graph.right[edges]), (graph.right[edges], graph.left[edges])):
+        at_once = graph.edge_first[edges] == graph.first[one]
+        older = (graph.first[other] < graph.first[one]) | (other == giver[part[one]])
+        anchored[one[at_once & older]] = True
+    steady = graph.first[giver] == begun
+    steady[part[~anchored]] = False
+    return steady, giver
 
 
 class Growth:

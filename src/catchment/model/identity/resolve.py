@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from catchment.model.identity.graph import Graph, Ints, Kind, Mask, Pairs, disputed_parts, over_linked, parts_of
-from catchment.model.identity.grow import OPEN, Growth, Story, seniority
+from catchment.model.identity.grow import OPEN, Growth, Story, seniority, steady_parts
 from catchment.model.identity.settle import Dispute, Disputed, Edge, Refusal
 
 EDGES_AT_ONCE = 250_000
@@ -67,7 +67,11 @@ def resolve(graph: Graph, rules: Rules, edges_at_once: int = EDGES_AT_ONCE) -> R
 def _alone(graph: Graph, kinds: tuple[Kind, ...], alone: Mask) -> Ints:
     """Give the spans of identifiers that were seen with no other."""
     nodes = np.flatnonzero(alone)
-    return np.column_stack([nodes, _names(graph, kinds)[nodes], graph.first[nodes], np.full(len(nodes), OPEN)])
+    return _columns(nodes, _names(graph, kinds)[nodes], graph.first[nodes])
+
+
+def _columns(nodes: Ints, people: Ints, since: Ints) -> Ints:
+    return np.column_stack([nodes, people, since, np.full(len(nodes), OPEN)])
 
 
 def _names(graph: Graph, kinds: tuple[Kind, ...]) -> Ints:
@@ -81,6 +85,14 @@ def _grown(graph: Graph, kinds: tuple[Kind, ...], part: Ints, calm: tuple[Ints, 
     if not len(edges):
         return
     rank, names = seniority(graph, kinds), _names(graph, kinds)
+    steady, giver = steady_parts(graph, part, edges, rank)
+    is_calm = np.zeros(len(steady), dtype=np.bool_)
+    is_calm[part[graph.left[edges]]] = True
+    nodes = np.flatnonzero((steady & is_calm)[part])
+    yield _columns(nodes, names[giver[part[nodes]]], graph.first[nodes]), _table([], 4)
+    edges = edges[~steady[part[graph.left[edges]]]]
+    if not len(edges):
+        return
     weight = np.bincount(part[graph.left[edges]], minlength=int(part.max()) + 1)
     stretch_of_part = np.cumsum(weight) // at_once
     stretch = stretch_of_part[part[graph.left[edges]]]

@@ -80,7 +80,7 @@ select
   ranks.rank as kind_rank, known.kind, known.value, min(known.first_seen_tstamp) as first_seen_tstamp
 from (
   select kind, value, first_seen_tstamp from told_identifiers
-  where (kind, value) in (select (kind, value) from changed_identifiers)
+  where {is_full} or (kind, value) in (select (kind, value) from changed_identifiers)
   union all
   select kind, value, first_seen_tstamp from standing_identity_identifiers
   where cluster in (select cluster from touched_clusters)
@@ -94,6 +94,12 @@ select a.number as a, b.number as b, edges.first_seen_tstamp, edges.last_seen_ts
 from {edges} as edges
 inner join nodes as a on a.kind = edges.kind_a and a.value = edges.value_a
 inner join nodes as b on b.kind = edges.kind_b and b.value = edges.value_b
+"""
+SEEN = """
+select links.edge, unnest([epoch_us(seen.first_seen_tstamp), epoch_us(seen.last_seen_tstamp)]) as moment
+from sightings as seen
+inner join links on links.a = seen.a and links.b = seen.b and links.strength = {seen}
+where seen.b in (select b from links group by b having count(*) > 1)
 """
 LINKS = """
 create or replace temp table links as
@@ -114,72 +120,72 @@ with pairs as (
 select cast(row_number() over (order by a, b, strength) - 1 as bigint) as edge, *
 from pairs
 """
+PEOPLE = """
+create or replace temp table people_found as
+select
+  nodes.number, nodes.kind, nodes.value, nodes.first_seen_tstamp,
+  name_of(found.person, name.kind, name.value) as person_id,
+  md5(least.kind || ':' || least.value) as cluster,
+  found.since, found.is_linked
+from found
+inner join nodes on nodes.number = found.number
+inner join nodes as name on name.number = found.person // 2
+inner join nodes as least on least.number = found.cluster
+"""
 BUILT = {
+    "identity_identifiers": """
+select
+  kind, value, person_id, cluster, first_seen_tstamp,
+  cast(date_trunc('week', cast(first_seen_tstamp as date)) as date) as first_week
+from people_found
+""",
     "identity_history": """
 select
-  node.kind, node.value, name_of(spans.person, name.kind, name.value) as person_id,
-  make_timestamptz(spans.since) as valid_from,
-  case when spans.until >= 0 then make_timestamptz(spans.until) end as valid_to,
-  spans.until < 0 as is_current,
-  clusters.cluster
-from spans
-inner join nodes as node on node.number = spans.node
-inner join clusters on clusters.number = spans.node
-inner join nodes as name on name.number = spans.person // 2
-where spans.node in (select a from links union select b from links)
+  kind, value, person_id, make_timestamptz(since) as valid_from, cast(null as timestamptz) as valid_to,
+  true as is_current, cluster,
+  cast(date_trunc('week', cast(make_timestamptz(since) as date)) as date) as from_week
+from people_found
+where is_linked
+union all
+select
+  node.kind, node.value, name_of(past.person, name.kind, name.value),
+  make_timestamptz(past.since), make_timestamptz(past.until), false, node.cluster,
+  cast(date_trunc('week', cast(make_timestamptz(past.since) as date)) as date)
+from past
+inner join people_found as node on node.number = past.node
+inner join nodes as name on name.number = past.person // 2
 """,
     "identity_merges": """
 select
   name_of(merges.person, name.kind, name.value) as person_id,
   name_of(merges.survivor, survivor.kind, survivor.value) as survivor_id,
-  current.person_id as current_id,
+  name.person_id as current_id,
   make_timestamptz(merges.at) as merged_tstamp,
   a.kind as kind_a, a.value as value_a, b.kind as kind_b, b.value as value_b,
-  clusters.cluster
+  name.cluster
 from merges
-inner join nodes as name on name.number = merges.person // 2
+inner join people_found as name on name.number = merges.person // 2
 inner join nodes as survivor on survivor.number = merges.survivor // 2
-inner join identity_identifiers__built as current on current.kind = name.kind and current.value = name.value
-inner join clusters on clusters.number = name.number
 left join links on links.edge = merges.edge
 left join nodes as a on a.number = links.a
 left join nodes as b on b.number = links.b
 """,
     "identity_conflicts": """
 select
-  a.kind as kind_a, a.value as value_a, b.kind as kind_b, b.value as value_b,
+  one.kind as kind_a, one.value as value_a, other.kind as kind_b, other.value as value_b,
   refusals.reason, ranks.kind, one.person_id as person_a, other.person_id as person_b,
   links.first_seen_tstamp, links.last_seen_tstamp, one.cluster
 from refusals
 inner join links on links.edge = refusals.edge
-inner join nodes as a on a.number = links.a
-inner join nodes as b on b.number = links.b
-inner join identity_identifiers__built as one on one.kind = a.kind and one.value = a.value
-inner join identity_identifiers__built as other on other.kind = b.kind and other.value = b.value
+inner join people_found as one on one.number = links.a
+inner join people_found as other on other.number = links.b
 left join kind_ranks as ranks on ranks.rank = refusals.kind
-qualify row_number() over (partition by a.number, b.number order by links.edge) = 1
-""",
-    "identity_identifiers": """
-select
-  node.kind, node.value, name_of(spans.person, name.kind, name.value) as person_id,
-  clusters.cluster, node.first_seen_tstamp,
-  cast(date_trunc('week', cast(node.first_seen_tstamp as date)) as date) as first_week
-from spans
-inner join nodes as node on node.number = spans.node
-inner join clusters on clusters.number = spans.node
-inner join nodes as name on name.number = spans.person // 2
-where spans.until < 0
+qualify row_number() over (partition by links.a, links.b order by links.edge) = 1
 """,
 }
-CLUSTERED = """
-create or replace temp table clusters as
-select found.number, md5(least.kind || ':' || least.value) as cluster
-from found_clusters as found
-inner join nodes as least on least.number = found.cluster
-"""
 ALL_CLUSTERS = """
 create or replace temp table all_clusters as
-select cluster from touched_clusters union select cluster from clusters
+select cluster from touched_clusters union select cluster from people_found
 """
 CHANGES = """
 select

@@ -16,6 +16,7 @@ from catchment.lake.lake import Lake
 from catchment.lake.merge import Merge, merge_changed
 from catchment.model.identity import statements
 from catchment.model.identity.graph import RULE, SEEN, Graph, Ints, Pairs
+from catchment.model.identity.grow import OPEN
 from catchment.model.identity.orders import Orders
 from catchment.model.identity.resolve import REASONS, Resolution, Rules, resolve
 from catchment.model.identity.rules import Pair
@@ -79,10 +80,13 @@ class _Update:
         run(statements.NAME_OF)
         run(statements.EDGES.format(standing="" if self.is_full else statements.STANDING_EDGES))
         run(statements.TOLD)
-        run(statements.CHANGED)
+        if self.is_full:
+            self._show("changed_identifiers", _as_table(()))
+        else:
+            run(statements.CHANGED)
         self._write(IDENTITY_EDGES, "edges_built", scope=None)
         run(statements.CLUSTERS.format(is_all=str(is_all).lower()))
-        run(statements.NODES)
+        run(statements.NODES.format(is_full=str(self.is_full).lower()))
         run(statements.SIGHTINGS.format(edges="edges_built" if self.is_full else IDENTITY_EDGES.name))
         run(statements.LINKS.format(seen=SEEN, rule=RULE))
         return _count(self.cursor, "nodes")
@@ -91,7 +95,7 @@ class _Update:
         """Resolve what is laid out, and bring every table to it."""
         graph = self._graph()
         found = resolve(graph, self._rules(graph))
-        self._show_found(found)
+        self._show_found(found, graph)
         for table in OUTCOMES:
             self.cursor.execute(f"create or replace temp table {table.name}__built as {statements.BUILT[table.name]}")
         self._log_changes()
@@ -101,10 +105,7 @@ class _Update:
     def _graph(self) -> Graph:
         nodes = self._numbers("select kind_rank, epoch_us(first_seen_tstamp) as first from nodes order by number")
         links = self._numbers("select a, b, strength, epoch_us(first_seen_tstamp) as first from links order by edge")
-        seen = self._numbers(
-            "select links.edge, unnest([epoch_us(seen.first_seen_tstamp), epoch_us(seen.last_seen_tstamp)]) as moment"
-            f" from sightings as seen inner join links on links.a = seen.a and links.b = seen.b and strength = {SEEN}"
-        )
+        seen = self._numbers(statements.SEEN.format(seen=SEEN))
         return Graph(
             kind=nodes["kind_rank"], first=nodes["first"], left=links["a"], right=links["b"], edge_first=links["first"],
             strength=links["strength"], score=np.ones(len(links["a"])), sighting_edge=seen["edge"],
@@ -128,19 +129,20 @@ class _Update:
         )
         return Pairs(found["one"], found["other"])
 
-    def _show_found(self, found: Resolution) -> None:
-        for name, columns, rows in (
-            ("spans", ("node", "person", "since", "until"), found.spans),
-            ("merges", ("person", "survivor", "at", "edge"), found.merges),
-            ("refusals", ("edge", "reason", "kind"), found.refusals),
-        ):
-            shown = {column: pa.array(rows[:, place]) for place, column in enumerate(columns)}
-            if name == "refusals":
-                shown["reason"] = pa.array(REASONS).take(shown["reason"])
-            self._show(name, pa.table(shown))
-        numbers = pa.array(np.arange(len(found.cluster)))
-        self._show("found_clusters", pa.table({"number": numbers, "cluster": pa.array(found.cluster)}))
-        self.cursor.execute(statements.CLUSTERED)
+    def _show_found(self, found: Resolution, graph: Graph) -> None:
+        holds = found.spans[:, 3] == OPEN
+        past, now = found.spans[~holds], found.spans[holds]
+        now = now[np.argsort(now[:, 0])]
+        linked = np.zeros(graph.size, dtype=np.bool_)
+        linked[graph.left] = linked[graph.right] = True
+        columns = {"number": now[:, 0], "person": now[:, 1], "since": now[:, 2]}
+        self._show("found", pa.table({**columns, "cluster": found.cluster, "is_linked": linked}))
+        self._show("past", pa.table(dict(zip(("node", "person", "since", "until"), past.T, strict=True))))
+        self._show("merges", pa.table(dict(zip(("person", "survivor", "at", "edge"), found.merges.T, strict=True))))
+        reasons = pa.array(REASONS).take(pa.array(found.refusals[:, 1]))
+        refusals = {"edge": found.refusals[:, 0], "reason": reasons, "kind": found.refusals[:, 2]}
+        self._show("refusals", pa.table(refusals))
+        self.cursor.execute(statements.PEOPLE)
         self.cursor.execute(statements.ALL_CLUSTERS)
 
     def _log_changes(self) -> None:

@@ -1,0 +1,23 @@
+"""Who is who, and why."""
+
+from typing import Annotated
+
+import typer
+
+from catchment.cli.app import JsonOption, ProjectOption, app, open_project, tell
+
+identity = typer.Typer(no_args_is_help=True, help="Who is who, and why.")
+app.add_typer(identity, name="identity")
+
+
+@identity.command()
+def show(
+    identifier: Annotated[str, typer.Argument(help="KIND:VALUE, a bare value, or a person_id.")],
+    project: ProjectOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell of a person: identifiers, what links them, what they were before, merges, and what was refused.
+
+    For example: catchment identity show user_id:ada
+    """
+    tell("identity", open_project(project).identity(identifier), as_json)
