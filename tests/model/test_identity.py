@@ -29,7 +29,14 @@ DECLARED: dict[str, Any] = {
         {"name": "domain_userid", "sources": "domain_userid", "normalise": "none", "limit": 1000},
     ]
 }
-SETTINGS: dict[str, Any] = {"traits": {"email": f"{USER}.email"}, "identity": DECLARED}
+TRAITS = {
+    "email": f"{USER}.email",
+    "plan": {"sources": "mkt_medium", "keep": "first"},
+    "city": {"sources": "mkt_campaign", "keep": "most_frequent"},
+    "company": {"sources": ["mkt_source", "mkt_network"], "keep": "source"},
+}
+SETTINGS: dict[str, Any] = {"traits": TRAITS, "identity": DECLARED}
+DAY = 86_400
 SPELLED = ["+49 30 1234567", "0049 30 1234567", "123", "none", " Ada's Laptop ", "TEST-1", "Räksmörgås", "00-00"]
 
 
@@ -41,10 +48,16 @@ EVENTS = [
     seen(1, "desk", 0),
     seen(2, "desk", 10, user_id="ada", email="Ada@acme.example"),
     seen(3, "phone", 20, email="ada@ACME.example "),
-    seen(4, "lab", 30, user_id="ada"),
+    seen(4, "lab", 30, user_id="ada", email="ada@home.example"),
     seen(5, "lab", 40, user_id="bob"),
     seen(6, "bobs", 50, user_id="bob"),
     seen(7, "anonymous-visitor", 60, user_id="anonymous"),
+    seen(8, "gold", 70, mkt_medium="free", mkt_campaign="Oslo", mkt_network="guessed", user_id="eve"),
+    seen(9, "gold", 80 + DAY, mkt_medium="pro", mkt_campaign="Bergen", mkt_source="told", user_id="eve"),
+    seen(10, "gold", 90 + 2 * DAY, mkt_campaign="Oslo", mkt_network="guessed"),
+    event(11, seconds=99 + 2 * DAY, domain_userid=None, domain_sessionid=None, user_id="eve", mkt_source="invoiced"),
+    seen(12, "gold", 95 + 2 * DAY, mkt_campaign="Bergen"),
+    seen(13, "gold", 96 + 2 * DAY, mkt_campaign="Bergen"),
     *(seen(20 + n, f"s{n}", 100 + n, mkt_term=text, mkt_content=text) for n, text in enumerate(SPELLED)),
 ]
 
@@ -67,13 +80,24 @@ def people(told: Built) -> dict[str, str]:
 
 def test_who_is_who_reaches_people(told: Built) -> None:
     mapping = told.rows("user_mapping", "domain_userid")
-    assert {cookie: (row["user_id"], row["person_id"]) for cookie, row in mapping.items() if cookie[0] != "s"} == {
+    known = {cookie: row for cookie, row in mapping.items() if row["user_id"] in ("ada", "bob")}
+    assert {cookie: (row["user_id"], row["person_id"]) for cookie, row in known.items()} == {
         "desk": ("ada", "desk"), "phone": ("ada", "desk"), "lab": ("bob", "bobs"), "bobs": ("bob", "bobs"),
     }  # fmt: skip
     found = told.rows("people", "person_id")
     assert {"desk", "bobs", "anonymous-visitor"} <= found.keys()
     assert (found["desk"]["devices"], found["desk"]["user_id"]) == (2, "ada")
     assert "phone" not in found
+
+
+def test_of_what_a_person_was_told_to_be_the_declared_value_survives(told: Built) -> None:
+    person = told.rows("people", "person_id")["gold"]
+    assert (person["plan"], person["city"], person["company"]) == ("free", "Bergen", "invoiced")
+
+
+def test_what_is_told_on_a_shared_device_is_theirs_who_was_logged_in(told: Built) -> None:
+    found = told.rows("people", "person_id")
+    assert (found["desk"]["email"], found["bobs"]["email"]) == ("ada@home.example", None)
 
 
 def test_the_sql_spells_as_python_does(told: Built) -> None:
@@ -88,7 +112,7 @@ def test_the_sql_spells_as_python_does(told: Built) -> None:
 
 def test_no_address_is_in_the_tables_but_its_hash(told: Built) -> None:
     values = [row["value"] for row in told.lake.read("identity_identifiers").to_pylist() if row["kind"] == "email"]
-    assert [len(value) for value in values] == [64]
+    assert [len(value) for value in values] == [64, 64]
 
 
 def test_a_person_is_explained(told: Built, folder: Path) -> None:
@@ -100,8 +124,8 @@ def test_a_person_is_explained(told: Built, folder: Path) -> None:
     assert facts["conflict", "user_id:ada - domain_userid:lab"].detail == "shared of user_id"
     assert {line.what for line in explained(told, folder, "user_id:ada") if line.fact == "person"} == {"desk"}
     assert explained(told, folder, "desk")[0].what == "desk"
-    with pytest.raises(DefinitionError, match="Nobody is known as 'eve'"):
-        explained(told, folder, "eve")
+    with pytest.raises(DefinitionError, match="Nobody is known as 'mallory'"):
+        explained(told, folder, "mallory")
 
 
 def explained(told: Built, folder: Path, text: str) -> list[Line]:

@@ -22,7 +22,12 @@ IDENTITY = (
 )  # fmt: skip
 SETTINGS: dict[str, Any] = {
     "conversions": [{"name": "signed_up", "condition": "event_name = 'sign_up'", "value": "se_value"}],
-    "traits": {"email": "contexts_com_acme_user_1.email"},
+    "traits": {
+        "email": "contexts_com_acme_user_1.email",
+        "medium": {"sources": "mkt_medium", "keep": "most_frequent"},
+        "title": {"sources": "page_title", "keep": "first"},
+        "origin": {"sources": ["mkt_medium", "page_title"], "keep": "source"},
+    },
 }
 NAMES = ["page_view", "page_view", "page_ping", "page_ping", "link_click", "sign_up"]
 

@@ -7,7 +7,9 @@ Out: derived Delta tables: page_views, sessions, users, user_mapping, conversion
     consent_statements, model_builds.
 """
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from catchment.model.identity.declared import IdentitySettings
 
@@ -21,6 +23,20 @@ class Conversion(BaseModel):
     condition: str = Field(description="SQL over columns of `events`, portable between DuckDB and Spark.")
     value: str | None = Field(default=None, description="SQL expression for the value of one conversion.")
     default_value: float = 0
+
+
+class ToldTrait(BaseModel):
+    """A column of `people` that events tell, in several places or more than once, and what of it survives."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    sources: Annotated[list[str], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)] = Field(
+        min_length=1, description="Columns of `events`, or ENTITY_COLUMN.FIELD."
+    )
+    keep: Literal["last", "first", "most_frequent", "source"] = Field(
+        default="last",
+        description="What was told last, or first, or on most days, or by the first of `sources`; then last.",
+    )
 
 
 class ModelSettings(BaseModel):
@@ -42,9 +58,10 @@ class ModelSettings(BaseModel):
         "|semalt|facebookexternalhit|audit|captur|analyz|lighthouse",
         description="A user agent that holds a match of this regular expression, in lower case, is a robot's.",
     )
-    traits: dict[str, str] = Field(
+    traits: dict[str, str | ToldTrait] = Field(
         default={},
-        description="Columns of `people` and where they are told: a column of `events`, or ENTITY_COLUMN.FIELD.",
+        description="Columns of `people` and where they are told: a column of `events`, or ENTITY_COLUMN.FIELD; or "
+        "several of them as `sources`, and which value survives as `keep`.",
     )
     trait_files: str | None = Field(
         default="traits", description="Folder of the project with files of computed traits, columns of `people_traits`."
@@ -58,3 +75,9 @@ class ModelSettings(BaseModel):
     user_macros: str | None = Field(
         default="macros", description="Folder of the project with dbt macros; one of ours of the same name gives way."
     )
+
+    def told_traits(self) -> dict[str, ToldTrait]:
+        """Give the traits, those in short form written out."""
+        return {
+            name: ToldTrait(sources=[trait]) if isinstance(trait, str) else trait for name, trait in self.traits.items()
+        }

@@ -55,7 +55,7 @@ def known_columns(lake: Lake) -> pa.Schema:
 def new_event_columns(settings: ModelSettings, known: pa.Schema) -> list[str]:
     """Name the columns to read of new events."""
     consent = [column for column in _consent_columns(known).values() if column]
-    identity = identity_columns(told_identifiers(settings.identity, settings.traits, known))
+    identity = identity_columns(_identifiers(settings, known))
     return list(dict.fromkeys([*NEW_EVENTS, *([_IAB] if _IAB in known.names else []), *consent, *identity]))
 
 
@@ -81,11 +81,22 @@ def model_variables(settings: ModelSettings, known: pa.Schema) -> dict[str, Any]
         "max_session_days": settings.max_session_days,
         "bot_pattern": settings.bot_pattern,
         "conversions": conversions,
-        "traits": {name: _place(path, known, f"model.traits.{name}") for name, path in settings.traits.items()},
+        "traits": {
+            name: {
+                "keep": trait.keep,
+                "places": [_place(path, known, f"model.traits.{name}") for path in trait.sources],
+            }
+            for name, trait in settings.told_traits().items()
+        },
         "consent": _consent_columns(known),
-        "identity": told_identifiers(settings.identity, settings.traits, known),
+        "identity": _identifiers(settings, known),
         "places": _entity_places(known) | {"page_view_id": _place(settings.page_view_id, known, "model.page_view_id")},
     }
+
+
+def _identifiers(settings: ModelSettings, known: pa.Schema) -> list[dict[str, Any]]:
+    traits = {name: trait.sources for name, trait in settings.told_traits().items()}
+    return told_identifiers(settings.identity, traits, known)
 
 
 def _consent_columns(known: pa.Schema) -> dict[str, str]:
@@ -125,7 +136,8 @@ def _place(path: str, known: pa.Schema, setting: str) -> dict[str, str]:
         )
     column, _, field = path.partition(".")
     if column in known.names:
-        return {"column": column, "field": field}
+        is_event = field and pa.types.is_struct(known.field(column).type)
+        return {"column": path, "field": ""} if is_event else {"column": column, "field": field}
     if TYPED.fullmatch(column):
         return _nothing("string")
     raise DefinitionError(

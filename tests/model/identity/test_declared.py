@@ -77,7 +77,7 @@ def test_identifiers_are_told_by_entities_events_and_traits_that_have_come() -> 
         "sources": ["traits.email", "unstruct_event_com_acme_order_1.buyer", "unstruct_event_com_acme_order_1.later"],
     }  # fmt: skip
     settings = IdentitySettings(identifiers=[email, {"name": "later", "sources": "contexts_com_acme_x_1.id"}, COOKIE])  # type: ignore[list-item]
-    told = told_identifiers(settings, {"email": "contexts_com_acme_user_1.email"}, KNOWN)
+    told = told_identifiers(settings, {"email": ["contexts_com_acme_user_1.email"]}, KNOWN)
     assert [each["name"] for each in told] == ["email", "domain_userid"]
     assert [(place["column"], place["field"]) for place in told[0]["places"]] == [
         ("contexts_com_acme_user_1", "email"),

@@ -1,5 +1,6 @@
 """Where events tell identifiers, as the SQL is told of it: of what no event has brought yet nothing is told."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -10,15 +11,17 @@ from catchment.model.identity.declared import TRAITS, Identifier, IdentitySettin
 TYPED = ("contexts_", "unstruct_event_")
 
 
-def told_identifiers(settings: IdentitySettings, traits: dict[str, str], known: pa.Schema) -> list[dict[str, Any]]:
+def told_identifiers(
+    settings: IdentitySettings, traits: dict[str, list[str]], known: pa.Schema
+) -> list[dict[str, Any]]:
     """Give the identifiers that events can tell by now, the strongest first."""
     found = []
     for identifier in settings.identifiers:
         places = [
             place
             for is_hash, sources in ((False, identifier.sources), (True, identifier.hashed_sources))
-            for source in sources
-            if (place := _place(source, identifier, traits, known, is_hash)) is not None
+            for source in _expanded(sources, traits)
+            if (place := _place(source, identifier, known, is_hash)) is not None
         ]
         if places:
             found.append(
@@ -36,12 +39,14 @@ def identity_columns(identifiers: list[dict[str, Any]]) -> list[str]:
     return sorted({place["column"].partition(".")[0] for each in identifiers for place in each["places"]})
 
 
-def _place(
-    source: str, identifier: Identifier, traits: dict[str, str], known: pa.Schema, is_hash: bool
-) -> dict[str, Any] | None:
+def _expanded(sources: list[str], traits: dict[str, list[str]]) -> Iterator[str]:
+    for source in sources:
+        block, _, name = source.partition(".")
+        yield from traits.get(name, []) if block == TRAITS else [source]
+
+
+def _place(source: str, identifier: Identifier, known: pa.Schema, is_hash: bool) -> dict[str, Any] | None:
     column, _, field = source.partition(".")
-    if column == TRAITS:
-        return _place(traits[field], identifier, traits, known, is_hash) if field in traits else None
     if column not in known.names:
         if column.startswith(TYPED):
             return None

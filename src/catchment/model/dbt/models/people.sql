@@ -2,7 +2,8 @@
   unique_key="person_id", partition_by="last_week",
   scope="person_id in (select person_id from touched_people)"
 ) }}
-{#- Grain: one person, over all cookies and sessions. Traits are the last that were told. -#}
+{#- Grain: one person, over all cookies and sessions. Traits are theirs who was logged in when they were told, and of what was
+    told the settings say what survives. -#}
 {%- set traits = var("traits") -%}
 {%- set usual = ["email", "first_name", "last_name", "company", "country"] -%}
 with cookies as (
@@ -44,15 +45,28 @@ logins as (
   from {{ ref("user_mapping") }}
 ),
 
-told as (
-  select
-    coalesce(mapping.person_id, traits.domain_userid) as person_id, traits.trait, traits.told,
-    row_number() over (
-      partition by coalesce(mapping.person_id, traits.domain_userid), traits.trait
-      order by traits.told_tstamp desc nulls last, traits.event_id desc, traits.told desc
-    ) as recency
+owned as (
+  select coalesce(logged_in.person_id, mapping.person_id, traits.domain_userid) as person_id, traits.*
   from {{ ref("user_traits") }} as traits
   left join {{ ref("user_mapping") }} as mapping on mapping.domain_userid = traits.domain_userid
+  left join {{ source("lake", "identity_identifiers") }} as logged_in
+    on logged_in.kind = 'user_id' and logged_in.value = traits.user_id
+),
+
+counted as (
+  select *, count(*) over (partition by person_id, trait, told) as days
+  from owned
+  where person_id in (select person_id from {{ ref("touched_people") }})
+),
+
+told as (
+  select
+    person_id, trait, told,
+    row_number() over (
+      partition by person_id, trait
+      order by {{ told_rank("trait") }}, {{ told_order("trait", "told_tstamp") }}, event_id desc, told desc
+    ) as recency
+  from counted
 )
 {%- if traits %},
 

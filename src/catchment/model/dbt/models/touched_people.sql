@@ -1,5 +1,6 @@
 {{ config(materialized="table", tags=["always"]) }}
-{#- Grain: one person whose rows must be made anew: a touched cookie belongs to them, or did when the models were last built. -#}
+{#- Grain: one person whose rows must be made anew: a touched cookie belongs to them, or did when the models were last built, or
+    they were logged in somewhere. -#}
 select coalesce(mapping.person_id, touched.domain_userid) as person_id
 from {{ ref("touched_users") }} as touched
 left join {{ ref("user_mapping") }} as mapping on mapping.domain_userid = touched.domain_userid
@@ -10,3 +11,9 @@ inner join {{ ref("touched_users") }} as touched on touched.domain_userid = form
 union
 select domain_userid
 from {{ ref("touched_users") }}
+union
+select logged_in.person_id
+from {{ source("lake", "identity_identifiers") }} as logged_in
+where logged_in.kind = 'user_id' and logged_in.value in (
+  select {{ user_of_event() }} from {{ source("lake", "new_events") }} where user_id is not null
+)

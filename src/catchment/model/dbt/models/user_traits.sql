@@ -1,25 +1,40 @@
-{{ config(unique_key=["domain_userid", "trait"], tags=["always"]) }}
-{#- Grain: one trait of one cookie, as it was last told (`model.traits` of the settings). It only grows, so it reads events as
-    they came, not as sessions count them: which of those count can change when more come. -#}
+{{ config(unique_key=["domain_userid", "user_id", "trait", "source", "slot"], tags=["always"]) }}
+{#- Grain: one trait of one cookie and user ('' for none), by what of it may survive (`model.traits` of the settings): one value
+    of each source where sources have ranks, one of each value and day where the most frequent survives, else one. It only grows,
+    so it reads events as they came, not as sessions count them: which of those count can change when more come. -#}
+{%- set traits = var("traits") -%}
 with events as (
-  select *
+  select
+    coalesce(domain_userid, '') as cookie, {{ user_of_event() }} as spelled_user_id,
+    events.*
   from {{ events_of(ref("touched_days")) }} as events
-  where {{ is_counted() }} and domain_userid is not null
+  where {{ is_counted() }} and (domain_userid is not null or user_id is not null)
     and {{ visit_id() }} in (select visit_id from {{ ref("touched_days") }})
 ),
 
 told as (
-  {%- for name, trait in var("traits").items() %}
+  {%- for name, trait in traits.items() %}
+  {%- for place in trait.places %}
   select
-    domain_userid, '{{ name }}' as trait, cast({{ told(trait) }} as string) as told, derived_tstamp as told_tstamp, event_id
+    cookie as domain_userid, spelled_user_id as user_id, '{{ name }}' as trait,
+    {{ loop.index0 if trait.keep == "source" else 0 }} as source,
+    {% if trait.keep == "most_frequent" -%}
+    concat(cast(cast(derived_tstamp as date) as string), ' ', cast({{ told(place) }} as string)) as slot,
+    {%- else -%}
+    '' as slot,
+    {%- endif %}
+    cast({{ told(place) }} as string) as told, derived_tstamp as told_tstamp, event_id
   from events
-  where {{ told(trait) }} is not null
+  where {{ told(place) }} is not null
   union all
   {%- endfor %}
+  {%- endfor %}
   {%- if is_incremental() %}
-  select domain_userid, trait, told, told_tstamp, event_id from {{ this }}
+  select domain_userid, user_id, trait, source, slot, told, told_tstamp, event_id from {{ this }}
   {%- else %}
-  select domain_userid, event_id as trait, event_id as told, derived_tstamp as told_tstamp, event_id
+  select
+    cookie as domain_userid, event_id as user_id, event_id as trait, 0 as source, event_id as slot, event_id as told,
+    derived_tstamp as told_tstamp, event_id
   from events
   where 1 = 0
   {%- endif %}
@@ -29,11 +44,13 @@ ranked as (
   select
     *,
     row_number() over (
-      partition by domain_userid, trait order by told_tstamp desc nulls last, event_id desc, told desc
+      partition by domain_userid, user_id, trait, source, slot
+      order by {{ told_order("trait", "told_tstamp") }}, event_id desc, told desc
     ) as recency
   from told
+  where slot is not null
 )
 
-select domain_userid, trait, told, told_tstamp, event_id
+select domain_userid, user_id, trait, source, slot, told, told_tstamp, event_id
 from ranked
 where recency = 1
