@@ -55,21 +55,25 @@ def fill(lake: Lake) -> None:
     connection = duckdb.connect()
     connection.execute("set timezone = 'UTC'; select setseed(0.5)")
     people = f"""
-        select md5(i::varchar) as person_id, ['DE', 'FR', 'US', 'GB', null][1 + hash(i) % 5] as country,
+        select md5(i::varchar) as person_id, ['DE', 'FR', 'US', 'GB', null][(1 + hash(i) % 5)::int] as country,
           (1 + i % 7)::int as sessions, (i * 7919 % 600)::int as engaged_time_in_s, i % 11 = 0 as converted,
-          timestamptz '2026-03-01' - interval (hash(i + 1) % 90) day as last_seen_tstamp
+          timestamptz '2026-03-01' - interval ((hash(i + 1) % 90)::int) day as last_seen_tstamp
         from range({PEOPLE}) as rows(i)"""
     lake.overwrite("people", connection.execute(people).to_arrow_table())
     step = 2_000_000
     for first in range(0, EVENTS, step):
         events = f"""
-            select md5('e' || i) as event_id,
-              case when i % 100 < 70 then 'page_view' when i % 100 < 95 then 'page_ping'
-                when i % 100 < 98 then 'add_to_cart' else 'purchase' end as event_name,
-              timestamptz '2026-03-01' - interval ((i * 104729) % 7776000) second as derived_tstamp,
-              md5((hash(i) % {PEOPLE})::varchar) as domain_userid
-            from range({first}, {min(first + step, EVENTS)}) as rows(i)
-            order by event_name"""
+            with told as (
+              select md5('e' || i) as event_id,
+                case when i % 100 < 70 then 'page_view' when i % 100 < 95 then 'page_ping'
+                  when i % 100 < 98 then 'add_to_cart' else 'purchase' end as event_name,
+                timestamptz '2025-12-01' + interval ((i * 7776000 // {EVENTS})::bigint) second as derived_tstamp,
+                md5((hash(i) % {PEOPLE})::varchar) as domain_userid
+              from range({first}, {min(first + step, EVENTS)}) as rows(i)
+            )
+            select *, derived_tstamp + interval 1 second as collector_tstamp,
+              null::varchar as network_userid, null::varchar as user_id, null::varchar as user_ipaddress
+            from told"""
         lake.append("events", connection.execute(events).to_arrow_table())
 
 

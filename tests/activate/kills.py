@@ -34,13 +34,13 @@ class Hasty(list[float]):
         time.sleep(min(seconds, 0.02))
 
 
-def sync_in_a_child(folder: Path, url: str, vendor: str, hours: int = 0) -> None:
-    """Run one sync, so many hours after the tests' beginning."""
+def sync_in_a_child(folder: Path, url: str, vendor: str, hours: int = 0, **changes: Any) -> None:
+    """Run one sync, so many hours after the tests' beginning; `changes` are of the destination's settings."""
     with httpx.Client(base_url=url, timeout=20) as client:
         world = World(folder, client)
         world.pass_hours(hours)
         world.slept = Hasty()
-        world.run(vendor)
+        world.run(vendor, **changes)
 
 
 def torment(world: World, folder: Path, vendor: str, rounds: int) -> Counter[str]:

@@ -44,7 +44,9 @@ def test_a_run_that_is_killed_outright_goes_on_where_it_stopped(
     crowd = people(225)
     world.settle(crowd)
     world.order("braze", delay_s=3600, after=2)
-    child = multiprocessing.get_context("spawn").Process(target=sync_in_a_child, args=(tmp_path, sandbox_url, "braze"))
+    child = multiprocessing.get_context("spawn").Process(
+        target=sync_in_a_child, args=(tmp_path, sandbox_url, "braze"), kwargs={"requests_at_once": 1}
+    )
     child.start()
     deadline = time.monotonic() + 60
     while world.requests("braze") < 3:

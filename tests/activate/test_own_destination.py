@@ -13,6 +13,7 @@ import pytest
 from catchment.activate import ActivateSettings
 from catchment.activate.definition import parse_sync
 from catchment.activate.destination import open_destination
+from catchment.activate.function import destination
 from catchment.errors import CredentialsError
 
 from .conftest import World
@@ -64,9 +65,9 @@ def postbox() -> Iterator[str]:
     server.server_close()
 
 
-def shown() -> str:
-    (block,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    return block
+def shown(number: int = 0) -> str:
+    blocks: list[str] = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    return blocks[number]
 
 
 def test_the_shown_destination_is_one_file_of_under_120_lines_that_carries_a_sync(
@@ -94,3 +95,37 @@ def test_the_shown_destination_is_one_file_of_under_120_lines_that_carries_a_syn
     world.settle(crowd[:1])
     assert world.carry(sync, opened["right"]).removed == 1
     assert Postbox.people == {"p0@acme.co"}
+
+
+def test_the_shown_function_is_a_destination(world: World, people: Any, tmp_path: Path) -> None:
+    file = tmp_path / "plugins/activate/destinations/birthday_cards.py"
+    file.parent.mkdir(parents=True)
+    file.write_text(shown(1))
+    block = {"type": "birthday_cards", "options": {"list": str(tmp_path / "cards")}}
+    cards = open_destination(ActivateSettings(destinations={"cards": block}), "cards", tmp_path)
+    cards.check()
+    crowd = people(3)
+    crowd[2]["company"] = None
+    world.settle(crowd)
+    content = {"name": "cards", "destination": "cards", "model": "people", "fields": {"street": "company"}}
+    sync = parse_sync({**content, "identifiers": {"id": "person_id"}}, "syncs/cards.yml")
+    report = world.carry(sync, cards)
+    assert (report.sent, report.rejected) == (2, 1)
+    assert {row["reason"] for row in world.receipts(report)} == {None, "no street"}
+    world.settle(crowd[:1])
+    assert world.carry(sync, cards).removed == 1
+    lines = (tmp_path / "cards").read_text().splitlines()
+    assert lines == ["upsert p0000 Acme", "upsert p0001 Acme", "remove p0001 Acme"]
+
+
+def test_what_a_function_raises_leaves_its_rows_unknown_and_names_nobody(world: World, people: Any) -> None:
+    @destination(modes=("event",))
+    def broken(batch: Any, options: dict[str, str]) -> None:
+        raise KeyError(batch.rows[0]["email"])
+
+    world.settle(people(2))
+    content = {"name": "b", "destination": "b", "model": "people", "mode": "event", "fields": {"email": "email"}}
+    sync = parse_sync({**content, "identifiers": {"id": "person_id"}}, "syncs/b.yml")
+    report = world.carry(sync, broken(name="b"))
+    assert (report.sent, report.unknown) == (0, 2)
+    assert {row["reason"] for row in world.receipts(report)} == {"Broken raised KeyError: '***'"}

@@ -144,3 +144,13 @@ def test_what_may_have_been_done_is_not_asked_twice_on_a_line_for_once() -> None
         with pytest.raises(Exception, match="502") as silence:
             caller.request("POST", "http://vendor")
     assert (len(asked), silence.value.may_have_acted) == (1, True)  # type: ignore[attr-defined]
+
+
+def test_a_contract_that_allows_other_than_documented_is_said_in_settings(tmp_path: Path) -> None:
+    block = {"type": "braze", "url": "https://braze.example", "api_key": "one"}
+    blocks = {"as_documented": block, "old": {**block, "requests_per_s": 0.5, "requests_at_once": 2}}
+    paces = {
+        name: open_destination(ActivateSettings(destinations=blocks), name, tmp_path).own_pace() for name in blocks
+    }
+    assert paces["as_documented"].requests == 2_500 and paces["as_documented"].concurrent == 16
+    assert paces["old"] == Pace(requests=1, per_s=2, concurrent=2)

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from catchment.errors import LakeError
-from catchment.lake import UpkeepSettings
+from catchment.lake import UpkeepSettings, layout
 from catchment.lake.delta_views import load_delta
 from catchment.lake.lake import Lake
 from catchment.lake.layout import CHECKPOINT_COMMITS
@@ -95,6 +95,24 @@ def test_a_day_that_is_over_is_sorted_so_that_one_event_is_in_few_files(lake: La
     joined = files(lake)
     tend(lake, UpkeepSettings(target_file_mb=1), LATER)
     assert files(lake) == joined, "what is sorted already is left alone"
+
+
+def test_who_asks_for_one_event_reads_a_part_of_a_file(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layout, "EVENTS_TOGETHER", 1_000)
+    lake.append("events", events(first=0, count=6_000))
+
+    def parts() -> list[set[str]]:
+        (path,) = lake.delta("events").file_uris()
+        file = pq.ParquetFile(path)
+        names = [file.read_row_group(number, ["event_name"])["event_name"] for number in range(file.num_row_groups)]
+        return [set(part.to_pylist()) for part in names]
+
+    written = parts()
+    assert sum("link_click" in part for part in written) <= 3 < len(written)
+    lake.append("events", events(first=6_000, count=10))
+    tend(lake, UpkeepSettings(), LATER)
+    tended = parts()
+    assert sum("link_click" in part for part in tended) <= 3 < len(tended)
 
 
 def test_a_query_for_one_day_reads_the_files_of_that_day(lake: Lake) -> None:

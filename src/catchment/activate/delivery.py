@@ -1,7 +1,7 @@
 """A plan on its way: batches of the right size, several at once where that is borne, and every answer written down.
 
 A window of batches is written down as intended, sent, and written down as answered; it grows while the destination is
-quick and is one batch where nothing may be sent twice, so that a kill leaves little in doubt.
+quick and is a few batches where nothing may be sent twice, so that a kill leaves little in doubt.
 """
 
 import uuid
@@ -29,6 +29,8 @@ SILENT_BATCHES = 3
 KILLED = Outcome("unknown", "killed", "a run was stopped while this was on its way, and it must not be sent twice")
 WINDOW_S = 1.0
 LARGEST_WINDOW = 512
+FEW = 4
+"""So many batches at most are on their way at once that must not be sent twice."""
 WINDOW_ROWS = 20_000
 """So many rows in a window are enough, so that memory stays small; the batches that go at once are always in it."""
 JOB_PATIENCE_S = 300.0
@@ -89,7 +91,8 @@ class Delivery:
     def _deliver(self, rows: pl.DataFrame, operation: Operation, *, is_removal: bool) -> Iterator[Answered]:
         parts = self._parts(rows, operation, is_removal=is_removal)
         is_repeatable = self.destination.is_repeatable(self.sync, operation)
-        size = at_once = self.destination.pace.concurrent
+        at_once = self.destination.own_pace().concurrent
+        size = at_once if is_repeatable else min(at_once, FEW)
         with ThreadPoolExecutor(max_workers=at_once) as pool:
             while window := _window(parts, size, at_once):
                 began = self.clock()

@@ -171,6 +171,10 @@ class Destination(Plugin):
         """Where catchment.yml declares it."""
         return f"activate.destinations.{self.name or type(self).__name__.lower()}"
 
+    def own_pace(self) -> Pace:
+        """Give the pace to keep: as declared, or as catchment.yml has it."""
+        return self.pace
+
     def target(self, sync: Sync, kind: type[TargetKind]) -> TargetKind:
         """Read where the sync goes; raises DefinitionError naming its file and key."""
         try:
@@ -197,6 +201,10 @@ class WebDestination(Destination):
     """A vendor behind an HTTP API."""
 
     url: str = Field(description="The address of its API, without a path that the vendor documents.")
+    requests_per_s: float | None = Field(
+        default=None, gt=0, description="What your contract allows, if that is not what the vendor documents."
+    )
+    requests_at_once: int | None = Field(default=None, ge=1, description="How many requests may run at once.")
 
     @field_validator("url")
     @classmethod
@@ -209,6 +217,14 @@ class WebDestination(Destination):
     def address(self) -> str:
         """Give the URL."""
         return self.url
+
+    def own_pace(self) -> Pace:
+        """Give the vendor's documented pace, or what catchment.yml says of the contract."""
+        at_once = self.requests_at_once or self.pace.concurrent
+        if self.requests_per_s is None:
+            return self.pace._replace(concurrent=at_once)
+        whole = max(1.0, self.requests_per_s)
+        return Pace(round(whole), per_s=round(whole) / self.requests_per_s, concurrent=at_once)
 
 
 def missing(*, all_of: list[str] | None = None, any_of: list[str] | None = None) -> pl.Expr:

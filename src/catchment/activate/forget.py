@@ -47,7 +47,7 @@ def forget_rows(
     held = state.rows(hashes).filter(pl.col("payload").is_not_null())
     elsewhere = _elsewhere(sync, ground, keys, state.scope)
     ledger = Ledger(sync, state, ground.lake, run_id, ground.now)
-    budget = (ground.budgets or Budgets()).of(destination.credential, destination.pace)
+    budget = (ground.budgets or Budgets()).of(destination.credential, destination.own_pace())
     ends = [Forgotten(sync.name, sync.destination, key, "unreachable", "the sync has another address or target now")
             for key in elsewhere]  # fmt: skip
     if held.height:

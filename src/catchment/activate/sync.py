@@ -72,7 +72,7 @@ def run_sync(sync: Sync, destination: Destination, ground: Ground, wishes: Wishe
         ledger = Ledger(sync, state, ground.lake, run_id, ground.now)
         with open_caller(
             ground.sleep,
-            budget=(ground.budgets or Budgets()).of(destination.credential, destination.pace),
+            budget=(ground.budgets or Budgets()).of(destination.credential, destination.own_pace()),
             told=destination.wait_s,
         ) as caller:
             delivery = Delivery(sync, destination, ledger, caller, time.monotonic)

@@ -95,6 +95,9 @@ def sequence_fact(condition: Sequence, catalog: Catalog, scope: Scope, place: st
     marked = _marked_steps(condition, events, source, scope, place)
     rows = _mapped(marked, source, catalog, scope)
     flags = [f"_step{number}" for number in range(len(condition.steps()))]
+    positive = flags[1:-1] if condition.is_denied else flags[1:]
+    if positive:
+        rows = _of_whom_may(rows, [flags[0], *positive])
     rows = rows.group_by([WHOSE, AT]).agg(**{flag: rows[flag].max() for flag in flags})
     window = ibis.interval(seconds=round(condition.within_days * 86_400))
     reached = rows[flags[0]] == 1
@@ -102,7 +105,6 @@ def sequence_fact(condition: Sequence, catalog: Catalog, scope: Scope, place: st
         since = scope.now - timedelta(days=condition.within_last_days)
         reached = reached & (rows[AT] >= fit(since, rows[AT], scope, place))
     rows = rows.mutate(_reached=reached)
-    positive = flags[1:-1] if condition.is_denied else flags[1:]
     for flag in positive:
         before = ibis.window(group_by=WHOSE, order_by=AT, preceding=(None, 1))
         rows = rows.mutate(_before=rows._reached.ifelse(rows[AT], ibis.null(plain(rows[AT].type()))).max().over(before))
@@ -116,6 +118,13 @@ def sequence_fact(condition: Sequence, catalog: Catalog, scope: Scope, place: st
             _reached=rows._reached & is_over & (rows._after.isnull() | (rows._after > rows[AT] + window))
         )
     return rows.filter(rows._reached).select(WHOSE).distinct().mutate(**{FACT: ibis.literal(1, "int64")})
+
+
+def _of_whom_may(rows: Any, flags: list[str]) -> Any:
+    """Keep the rows of who has an event for each step that must be: few, before any is put in order."""
+    have = rows.group_by(WHOSE).agg(**{flag: rows[flag].max() for flag in flags})
+    may = have.filter(ibis.and_(*(have[flag] == 1 for flag in flags))).select(_may=have[WHOSE])
+    return rows.semi_join(may, rows[WHOSE] == may._may)
 
 
 def score_fact(condition: Score, catalog: Catalog, scope: Scope, place: str) -> Any:

@@ -14,7 +14,7 @@ from pyarrow.fs import FileSelector, PyFileSystem
 
 from catchment.errors import LakeError
 from catchment.lake import LakeSettings
-from catchment.lake.layout import lay_out, partition_of, properties_of
+from catchment.lake.layout import lay_out, partition_of, parts_of, properties_of
 from catchment.lake.undisturbed import undisturbed
 from catchment.tables import OFFSET, TABLES
 
@@ -217,7 +217,7 @@ class Lake:
         return handles.get(table)
 
     def _write(self, table: str, rows: Any, delta: DeltaTable | None, **how: Any) -> None:
-        made: dict[str, Any] = {"storage_options": self.storage_options}
+        made: dict[str, Any] = {"storage_options": self.storage_options, "writer_properties": parts_of(table)}
         if delta is None and not self.exists(table):
             properties = properties_of(table, rows.schema, self.retention_hours)
             made |= {"configuration": properties, "partition_by": partition_of(table, rows.schema)}

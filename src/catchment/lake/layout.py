@@ -8,6 +8,7 @@ from zlib import crc32
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from deltalake import WriterProperties
 
 from catchment.tables import CLUSTER_KEY, COLLECTOR_DATE, EVENTS, FAILED_EVENTS, TABLES
 
@@ -16,6 +17,9 @@ BUCKETS = 64
 
 CHECKPOINT_COMMITS = 50
 """A reader reads at most so many commits behind a checkpoint."""
+
+EVENTS_TOGETHER = 25_000
+"""Events in one part of a file: they stand by name, so a question about one name reads few parts and not the day."""
 
 _VISITOR = ("domain_userid", "network_userid", "user_id", "user_ipaddress")
 
@@ -38,6 +42,14 @@ def properties_of(table: str, schema: pa.Schema, retention_hours: int) -> dict[s
         "delta.logRetentionDuration": f"interval {retention_hours} hours",
         "delta.deletedFileRetentionDuration": f"interval {retention_hours} hours",
     }
+
+
+def parts_of(table: str, at_most: int | None = None) -> WriterProperties | None:
+    """Say how many rows of a table stand together in its files; None for as the writer likes."""
+    together = EVENTS_TOGETHER if table == EVENTS.name else at_most
+    if together is None:
+        return None
+    return WriterProperties(compression="SNAPPY", max_row_group_size=min(together, at_most or together))
 
 
 def lay_out(table: str, rows: pa.Table) -> pa.Table:

@@ -10,13 +10,13 @@ from math import ceil
 from typing import Any
 
 import pyarrow as pa
-from deltalake import DeltaTable, WriterProperties
+from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError, DeltaError
 
 from catchment.errors import LakeError
 from catchment.lake import UpkeepSettings
 from catchment.lake.lake import Lake
-from catchment.lake.layout import properties_of
+from catchment.lake.layout import parts_of, properties_of
 from catchment.tables import CLUSTER_KEY, COLLECTOR_DATE, EVENTS, MODEL_BUILDS
 
 MEGABYTE = 2**20
@@ -94,7 +94,7 @@ def _join(delta: DeltaTable, table: str, settings: UpkeepSettings, partition: di
     how = {
         "partition_filters": partition["partition_filters"],
         "target_size": settings.target_file_mb * MEGABYTE,
-        "writer_properties": WriterProperties(compression="SNAPPY", max_row_group_size=ROW_GROUP_ROWS),
+        "writer_properties": parts_of(table, at_most=ROW_GROUP_ROWS),
     }
     if partition["is_over"] and table == EVENTS.name:
         delta.optimize.z_order([CLUSTER_KEY], **how)

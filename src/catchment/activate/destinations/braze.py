@@ -13,6 +13,7 @@ from catchment.activate.destination import (
     Batch,
     Limits,
     Outcome,
+    Pace,
     Refused,
     Target,
     WebDestination,
@@ -38,6 +39,7 @@ class Braze(WebDestination):
 
     identifiers: ClassVar[tuple[str, ...]] = ("external_id", "email")
     batch_limits: ClassVar[Limits] = Limits(rows=75, size_bytes=4_000_000, row_bytes=100_000, distinct_ids=75)
+    pace: ClassVar[Pace] = Pace(requests=2_500, per_s=3, concurrent=16)
     charges_for_fields: ClassVar[bool] = True
     target_kind: ClassVar[type[Target]] = _BrazeTarget
     can_forget: ClassVar[bool] = True

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 import orjson
 from pydantic import Field, SecretStr, field_validator
 
-from catchment.activate.batch import Operation
+from catchment.activate.batch import Operation, without_values
 from catchment.activate.caller import Caller
 from catchment.activate.definition import Leave, Mode, Sync
 from catchment.activate.destination import SENT, Batch, Destination, Limits, Outcome, Target
@@ -70,7 +70,7 @@ class Singer(Destination):
         if said.code == 0:
             silent = Outcome("unknown", "no_state", "the target ended without echoing the last state")
         else:
-            words = _without_values(said.last_words, batch)[:LONGEST_WORD]
+            words = without_values(said.last_words, batch)[:LONGEST_WORD]
             silent = Outcome("unknown", f"exit {said.code}", words)
         return [SENT] * confirmed + [silent] * (len(batch.rows) - confirmed)
 
@@ -186,12 +186,3 @@ def _last_line(words: Any) -> str:
     words.seek(0)
     lines = [line.strip() for line in words.read().decode(errors="replace").splitlines() if line.strip()]
     return lines[-1] if lines else "it said nothing"
-
-
-def _without_values(said: str, batch: Batch) -> str:
-    """Take out of a target's last words what it repeats of rows: a receipt names nobody."""
-    for row in batch.rows:
-        for value in row.values():
-            if isinstance(value, str) and len(value) > 2 and value in said:
-                said = said.replace(value, "***")
-    return said
