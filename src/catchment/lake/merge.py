@@ -7,7 +7,7 @@ whole, and of those only the ones with a difference are written again. Rows that
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
@@ -70,12 +70,12 @@ class Merge:
 
 @dataclass
 class _Bench:
-    """What one merge works with; `read` holds the rows of files that were read whole, by part."""
+    """What one merge works with; `read` holds the rows of files that were read whole, where they are not too many."""
 
     cursor: duckdb.DuckDBPyConnection
     files: Files
     merge: Merge
-    read: dict[Any, pa.Table] = field(default_factory=dict)
+    read: pa.Table | None = None
 
     def ask(self, sql: str) -> list[Any]:
         """Give the first column of a query's rows."""
@@ -112,7 +112,7 @@ def _merge(cursor: duckdb.DuckDBPyConnection, lake: Lake, merge: Merge) -> int:
     _compare(bench, built)
     count: int = sum(bench.ask(f"select count(*) from {CHANGED} union all select count(*) from {GONE}"))
     if count:
-        _rewrite(bench, held)
+        _rewrite(bench, held, count)
     for table in (MINE, HELD, CHANGED, GONE):
         cursor.execute(f"drop table {table}")
     return count
@@ -135,13 +135,24 @@ def _hold(bench: _Bench) -> list[File]:
     bench.ask_of(
         bench.files.scan([], bench.files.schema.names), f"create or replace table {HELD} as select * from held"
     )
-    for part in {file.part for file in held}:
-        rows = bench.files.scan([file for file in held if file.part == part], bench.files.schema.names).read_all()
+    for files in _in_batches(held):
+        rows = bench.files.scan(files, bench.files.schema.names).read_all()
         mine = rows.take(bench.places(rows, f"select {bench.merge.key} from {MINE}"))
         bench.ask_of(mine, f"insert into {HELD} by name select * from held")
-        if rows.num_rows + sum(table.num_rows for table in bench.read.values()) <= ROWS_IN_MEMORY:
-            bench.read[part] = rows
+        bench.read = rows if files == held else None
     return held
+
+
+def _in_batches(files: list[File]) -> Iterator[list[File]]:
+    """Part files so that each batch has about as many rows as may be in memory."""
+    batch: list[File] = []
+    for file in files:
+        if batch and sum(other.rows for other in batch) + file.rows > ROWS_IN_MEMORY:
+            yield batch
+            batch = []
+        batch.append(file)
+    if batch:
+        yield batch
 
 
 def _concerned(bench: _Bench) -> list[File]:
@@ -173,14 +184,20 @@ def _differing(merge: Merge) -> str:
     return f"select {merge.key} from {CHANGED} union all select {merge.key} from {GONE}"
 
 
-def _rewrite(bench: _Bench, held: list[File]) -> None:
+def _rewrite(bench: _Bench, held: list[File], count: int) -> None:
     """Write the files with a difference again, each part's anew in as few as hold its rows."""
     column = bench.files.part_column
     numbers = set(bench.ask(f"select distinct {FILE} from {MINE} as held {bench.merge.among(_differing(bench.merge))}"))
     incoming = set(bench.ask(f"select distinct {column} from {CHANGED}")) if column else {None}
     gone = [file for file in held if file.number in numbers]
     gone += [file for part in incoming for file in _room_in(bench, part, numbers)]
-    come = [action for part in {file.part for file in gone} | incoming for action in _written(bench, part, gone)]
+    parts = list({file.part for file in gone} | incoming)
+    is_small = count + sum(file.rows for file in gone) <= ROWS_IN_MEMORY
+    come = [
+        action
+        for some in ([parts] if is_small else [[part] for part in parts])
+        for action in _written(bench, some, gone)
+    ]
     bench.files.replace(gone, come)
 
 
@@ -191,29 +208,40 @@ def _room_in(bench: _Bench, part: Any, taken: set[int]) -> list[File]:
     return [smallest] if smallest is not None and smallest.rows < bench.files.rows_per_file(part, 0) else []
 
 
-def _written(bench: _Bench, part: Any, gone: list[File]) -> Iterator[AddAction]:
-    """Write what a part's files are replaced by: the rows that stay, and those that differ."""
-    column, names = bench.files.part_column, bench.files.schema.names
-    kept = _rows_of(bench, [file for file in gone if file.part == part])
-    stays = np.ones(kept.num_rows, dtype=bool)
-    stays[bench.places(kept, _differing(bench.merge)).to_numpy()] = False
-    of_part = f'where "{column}" is not distinct from $part' if column else ""
-    values = {"part": part} if column else {}
-    changed = bench.cursor.execute(f"select * from {CHANGED} {of_part}", values).to_arrow_table()
-    changed = changed.select(names).cast(bench.files.schema)
-    rows = pa.concat_tables([kept.filter(pa.array(stays)).select(names), changed])
-    yield from bench.files.write(part, _cut(rows, most=bench.files.rows_per_file(part, rows.num_rows)))
+def _written(bench: _Bench, parts: list[Any], gone: list[File]) -> Iterator[AddAction]:
+    """Write what the files of some parts are replaced by: the rows that stay, and those that differ."""
+    column, schema = bench.files.part_column, bench.files.schema
+    kept = _kept(bench, [file for file in gone if file.part in parts])
+    of_parts = f'where "{column}" in (select unnest($parts)) or ("{column}" is null and $is_null)' if column else ""
+    values = {"parts": [part for part in parts if part is not None], "is_null": None in parts} if column else {}
+    changed = bench.cursor.execute(f"select * from {CHANGED} {of_parts}", values).to_arrow_table()
+    changed = changed.select(schema.names).cast(schema)
+    for part in parts:
+        stay = [kept[file.number] for file in gone if file.part == part]
+        differ = changed if column is None else changed.filter(_is(changed[column], part))
+        rows = pa.concat_tables([*(rows.select(schema.names) for rows in stay), differ])
+        yield from bench.files.write(part, _cut(rows, most=bench.files.rows_per_file(part, rows.num_rows)))
 
 
-def _rows_of(bench: _Bench, files: list[File]) -> pa.Table:
-    """Give the rows of some files of one part, which may have been read before."""
-    known = bench.read.pop(files[0].part, None) if files else None
-    at_hand = set() if known is None else set(pc.unique(known[FILE]).to_pylist())
-    others = bench.files.scan([file for file in files if file.number not in at_hand], bench.files.schema.names)
-    if known is None:
-        return others.read_all()
-    numbers = pa.array([file.number for file in files], pa.int32())
-    return pa.concat_tables([known.filter(pc.is_in(known[FILE], numbers)), others.read_all()])
+def _is(values: pa.ChunkedArray, part: Any) -> pa.ChunkedArray:
+    return pc.is_null(values) if part is None else pc.fill_null(pc.equal(values, pa.scalar(part, values.type)), False)
+
+
+def _kept(bench: _Bench, files: list[File]) -> dict[int, pa.Table]:
+    """Give the rows of some files that stay, by the number of their file."""
+    known = set() if bench.read is None else set(pc.unique(bench.read[FILE]).to_pylist())
+    others = bench.files.scan([file for file in files if file.number not in known], bench.files.schema.names).read_all()
+    rows = others if bench.read is None else pa.concat_tables([bench.read, others])
+    stays = np.isin(rows[FILE].to_numpy(), [file.number for file in files])
+    stays[bench.places(rows, _differing(bench.merge)).to_numpy()] = False
+    rows = rows.filter(pa.array(stays))
+    numbers = rows[FILE].to_numpy()
+    ends = [*np.flatnonzero(np.diff(numbers)) + 1, len(numbers)]
+    pieces: dict[int, list[pa.Table]] = {file.number: [rows.slice(0, 0)] for file in files}
+    for start, end in zip([0, *ends], ends, strict=False):
+        if start < end:
+            pieces[int(numbers[start])].append(rows.slice(start, end - start))
+    return {number: pa.concat_tables(some) for number, some in pieces.items()}
 
 
 def _cut(rows: pa.Table, *, most: int) -> Iterator[pa.Table]:

@@ -35,3 +35,11 @@
   {%- set is_merged = config.get("materialized") == "delta" and config.get("unique_key") -%}
   {{ return(execute and is_merged and not should_full_refresh() and load_relation(this) is not none) }}
 {% endmacro %}
+
+{# A table of ours that stands from an earlier build; none where all is built anew. #}
+{% macro standing_table(name) %}
+  {%- if execute and not flags.FULL_REFRESH and model.resource_type != "unit_test" -%}
+    {{ return(adapter.get_relation(this.database, this.schema, name)) }}
+  {%- endif -%}
+  {{ return(none) }}
+{% endmacro %}

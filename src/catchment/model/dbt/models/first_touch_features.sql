@@ -1,55 +1,30 @@
 {{ config(
   unique_key="person_id", partition_by="first_week",
-  scope="person_id in (select person_id from touched_people) and person_id not in (select person_id from people)"
+  scope="person_id in (select person_id from touched_firsts)"
 ) }}
 {#- Grain: one person, as known when the first session ended (`observed_tstamp`). Nothing that happened later is a
-    feature; `converted` and `first_conversion_tstamp` are what is to be predicted. Who comes back changes nothing here, unless
-    by converting. -#}
--- depends_on: {{ ref("touched_days") }}
-{%- set touched -%}
-  select people.person_id, people.first_domain_sessionid, people.first_week
-  from {{ ref("people") }} as people
-  {%- if is_incremental() %}
-  left join {{ this }} as stands on stands.person_id = people.person_id
-  {%- endif %}
-  where people.person_id in (select person_id from {{ ref("touched_people") }})
-  {%- if is_incremental() %}
-    and (
-      stands.person_id is null
-      or stands.first_domain_sessionid <> people.first_domain_sessionid
-      or stands.first_conversion_tstamp is distinct from people.first_conversion_tstamp
-      or people.first_domain_sessionid in (select visit_id from {{ ref("touched_days") }})
-    )
-  {%- endif %}
-{%- endset %}
+    feature; `converted` and `first_conversion_tstamp` are what is to be predicted. -#}
 {%- set parts -%}
-  select first_week from ({{ touched }}) as touched
+  select first_week from {{ ref("touched_firsts") }}
 {%- endset %}
-with touched as (
-  {{ touched }}
-),
-
-firsts as (
+with firsts as (
   select sessions.*
   from {{ rows_of(ref("sessions"), "session_week", parts) }} as sessions
-  inner join touched on touched.first_domain_sessionid = sessions.domain_sessionid
+  where domain_sessionid in (select first_domain_sessionid from {{ ref("touched_firsts") }})
 ),
 
 first_views as (
   select
     *, row_number() over (partition by domain_sessionid order by page_view_in_session_index) as place
   from {{ rows_of(ref("page_views"), "session_week", parts) }} as views
-  where domain_sessionid in (select domain_sessionid from firsts)
+  where domain_sessionid in (select first_domain_sessionid from {{ ref("touched_firsts") }})
 ),
 
 converted as (
-  select
-    conversions.person_id,
-    max(case when conversions.cv_tstamp <= firsts.end_tstamp then 1 else 0 end) as before,
-    min(conversions.cv_tstamp) as first_conversion_tstamp
-  from {{ ref("conversions") }} as conversions
-  inner join firsts on firsts.person_id = conversions.person_id
-  group by conversions.person_id
+  select person_id, min(cv_tstamp) as first_conversion_tstamp
+  from {{ ref("conversions") }}
+  where person_id in (select person_id from {{ ref("touched_firsts") }})
+  group by person_id
 )
 
 select
@@ -68,8 +43,9 @@ select
   firsts.geo_country, firsts.geo_timezone, firsts.br_lang, firsts.device_category, firsts.os_family,
   firsts.useragent_family,
   firsts.end_tstamp as observed_tstamp,
-  coalesce(converted.before, 0) = 1 as converted_before,
-  converted.first_conversion_tstamp is not null and coalesce(converted.before, 0) = 0 as converted,
+  coalesce(converted.first_conversion_tstamp <= firsts.end_tstamp, false) as converted_before,
+  converted.first_conversion_tstamp is not null
+    and not coalesce(converted.first_conversion_tstamp <= firsts.end_tstamp, false) as converted,
   converted.first_conversion_tstamp,
   firsts.domain_sessionid as first_domain_sessionid,
   firsts.session_week as first_week
