@@ -1,19 +1,22 @@
 """Scores of the champion in the lake: who has one, how they are ranked and why, and that nothing is written twice."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
+import pandas
 import pytest
 
 from catchment.errors import ModelError
 from catchment.lake.lake import Lake
 from catchment.predict.ask import score_records
 from catchment.predict.definition import Labels
-from catchment.predict.score import Since, label_people, rank_deciles
+from catchment.predict.learner import Features
+from catchment.predict.score import Since, _at_once, label_people, rank_deciles
 from catchment.predict.tracking import open_tracking
+from catchment.predict.weigh import tell_reasons
 from catchment.predict.workshop import open_champion
 
 from .acme import LOGISTIC, NOW, SETTINGS, Site, World, conversion, event, fill, prediction, site
@@ -74,6 +77,29 @@ def test_each_score_has_its_three_reasons_in_plain_words(world: World) -> None:
     assert {"first mkt medium", "link clicks"} <= {words for words, _ in said.most_common(6)}
     best = max(rows, key=lambda row: row["score"])
     assert any(reason.endswith("(raises)") for reason in best["reasons"])
+
+
+def test_reasons_are_what_moved_most_with_its_direction_and_never_what_moved_nothing() -> None:
+    features = Features(("pages", "time_in_s", "hour"), ("channel",))
+    rows = {"pages": [3.0, np.nan], "time_in_s": [120.4, 7.126], "hour": [1.0, 2.0], "channel": ["email", None]}
+    moved = np.array([[0.5, -0.7, 0.1, 0.6], [0.0, -0.2, 0.0, 0.3]])
+    assert tell_reasons(moved, pandas.DataFrame(rows), features).to_pylist() == [
+        ["time in seconds: 120 (lowers)", "channel: email (raises)", "pages: 3 (raises)"],
+        ["channel: none (raises)", "time in seconds: 7.13 (lowers)"],
+    ]
+
+
+def test_batches_are_scored_side_by_side_come_in_order_and_are_read_only_as_threads_have_room() -> None:
+    read = []
+
+    def batches() -> Iterator[int]:
+        for number in range(9):
+            read.append(number)
+            yield number
+
+    scored = _at_once(lambda number: number * number, batches(), 2)
+    assert (next(scored), read) == (0, [0, 1, 2])
+    assert list(scored) == [number * number for number in range(1, 9)]
 
 
 def test_scoring_again_changes_nothing(world: World) -> None:

@@ -226,6 +226,16 @@ def test_our_own_features_are_believed_more_than_columns_that_only_say_since_whe
     assert find_leak(column, did, is_category=False, folds=folds, limit=ALONE) == ""
 
 
+def test_luck_with_few_people_is_no_leak_and_knowing_of_few_people_is_one() -> None:
+    did = np.arange(60) < 5
+    lucky = pandas.Series(np.where(did, 50.0 + 3 * np.arange(60), np.arange(60.0)))
+    half = np.array_split(np.random.default_rng(1).permutation(60), 2)
+    folds = [(half[0], half[1]), (half[1], half[0])]
+    assert roc_auc_score(did, lucky) > ALONE_OF_YOURS
+    assert find_leak(lucky, did, is_category=False, folds=folds) == ""
+    assert "ROC AUC of 1.000" in find_leak(pandas.Series(did * 1.0), did, is_category=False, folds=folds)
+
+
 @pytest.mark.parametrize(
     ("name", "fault"),
     [("link_click", "'link_click' is no feature"), ("first_mkt_medium", "is text, which rises nowhere")],

@@ -16,6 +16,8 @@ ALONE = 0.97
 """A feature that ranks people so well all alone knows the answer."""
 ALONE_OF_YOURS = 0.92
 """A column of the user's own is believed less: whether its moments are true, nobody here can tell."""
+HONEST, DEVIATIONS = 0.85, 3.0
+"""Of few people luck makes much: a leak lies so many standard errors above what behaviour alone reaches."""
 PURE, SHARE, FEWEST = 0.98, 0.1, 25
 """So does one that singles out a tenth of those who did it, hardly anybody else, and enough not to be luck."""
 
@@ -55,7 +57,7 @@ def find_leak(
         if len(np.unique(values[~np.isnan(values)])) < 2:
             continue
         alone = _rank_quality(np.where(np.isnan(values), np.nanmin(values) - 1, values), rare)
-        if alone >= limit:
+        if alone >= limit and alone - DEVIATIONS * _standard_error(alone, rare) > HONEST:
             return f"alone it ranks people with a ROC AUC of {alone:.3f}"
     return _pure_range(order, rare) if codes is None else _pure_group(codes, rare)
 
@@ -77,6 +79,14 @@ def _rank_quality(values: Any, rare: Any) -> float:
 
     quality = float(roc_auc_score(rare, values))
     return max(quality, 1 - quality)
+
+
+def _standard_error(area: float, rare: Any) -> float:
+    """Give how far a ROC AUC of so many people may be off by chance (Hanley and McNeil, 1982)."""
+    did, others = float(rare.sum()), float((~rare).sum())
+    one, two = area / (2 - area), 2 * area**2 / (1 + area)
+    variance = area * (1 - area) + (did - 1) * (one - area**2) + (others - 1) * (two - area**2)
+    return float(np.sqrt(max(variance, 0.0) / (did * others)))
 
 
 def _pure_group(codes: Any, rare: Any) -> str:

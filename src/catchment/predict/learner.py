@@ -5,6 +5,8 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 from catchment.plugin import Plugin
 
+PEOPLE_PER_THREAD = 200_000
+
 
 class Features(NamedTuple):
     """The columns a model reads: numbers arrive as float64 with NaN for null, categories as text with NaN for null."""
@@ -32,6 +34,11 @@ class Task(NamedTuple):
     people: int
     is_value: bool = False
     threads: int = 2
+
+    @property
+    def useful_threads(self) -> int:
+        """Give how many threads pay: with fewer people, threads wait for each other longer than they work."""
+        return min(self.threads, 1 + self.people // PEOPLE_PER_THREAD)
 
 
 Watch = Callable[[int, float], None]

@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,8 @@ from catchment.predict.workshop import Workshop, open_champion
 from catchment.tables import PROPENSITY_SCORES, SCORES
 
 Scores = npt.NDArray[np.float64]
+Given = TypeVar("Given")
+Made = TypeVar("Made")
 
 DECILES = 10
 RECENT_DAYS = 7
@@ -172,10 +174,10 @@ def _readable(prediction: Prediction, champion: Model, batches: Iterable[pa.Tabl
             yield people
 
 
-def _at_once(work: Callable[[pa.Table], _Batch], batches: Iterable[pa.Table], threads: int) -> Iterator[_Batch]:
+def _at_once(work: Callable[[Given], Made], batches: Iterable[Given], threads: int) -> Iterator[Made]:
     """Give what comes of each batch, in order; no more wait than there are threads."""
     with ThreadPoolExecutor(threads) as pool:
-        begun: deque[Future[_Batch]] = deque()
+        begun: deque[Future[Made]] = deque()
         for people in batches:
             begun.append(pool.submit(work, people))
             if len(begun) > threads:

@@ -11,8 +11,6 @@ from catchment.predict.encoding import encoder
 from catchment.predict.learner import Features, Labelled, Learner, Task, Watch
 from catchment.predict.treeshap import Shap
 
-PEOPLE_PER_THREAD = 200_000
-"""With fewer, threads wait for each other longer than they work."""
 MANY = 5_000
 """From so many people on the trees are opened, which fewer people do not pay."""
 
@@ -123,7 +121,7 @@ class LightGBM(Learner):
             "random_state": self.seed,
             "deterministic": True,
             "force_row_wise": True,
-            "n_jobs": min(task.threads, 1 + task.people // PEOPLE_PER_THREAD),
+            "n_jobs": task.useful_threads,
             "verbose": -1,
         }
         if self.monotone:

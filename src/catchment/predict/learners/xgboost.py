@@ -51,7 +51,7 @@ class XGBoost(Learner):
             "subsample": 0.8,
             "reg_lambda": self.shrink,
             "random_state": self.seed,
-            "n_jobs": task.threads,
+            "n_jobs": task.useful_threads,
         }
         trees = kind.XGBRegressor(**options) if task.is_value else kind.XGBClassifier(**options)
         return Pipeline([("features", encoder(task.features, self.rare)), ("trees", trees)])
