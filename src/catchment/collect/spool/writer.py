@@ -69,7 +69,7 @@ class LaneWriter:
 
     def rest(self) -> None:
         """End a segment that is old enough, so that the disk is given back though nothing arrives."""
-        if self._connection is None or not self._is_roll_due():
+        if self._connection is None or not self._is_roll_due(self._wal_bytes() or 0):
             return
         try:
             self._begin()
@@ -85,15 +85,18 @@ class LaneWriter:
         self._lock = self._lane = None
 
     def _ready(self, size: int) -> sqlite3.Connection:
-        if self._segment is not None and not os.path.exists(self._wal):  # noqa: PTH110 - asked for each group
+        # Each look at the disk lets go of the interpreter, and waits for it again: no more of them than there must be.
+        held = self._wal_bytes()
+        if self._segment is not None and held is None:
             facts.error("spool file %s was removed by another program; beginning a new one", self._segment.path)
             self._abandon()
             self.close()
         if self._segment is None:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        is_due = self._is_roll_due(held or 0)
         free = _free_bytes(self.folder)
         is_short = free < self.limits.keep_free_bytes + size
-        if (is_short or self._is_roll_due()) and self._give_back_what_is_done():
+        if (is_short or is_due) and self._give_back_what_is_done():
             free = _free_bytes(self.folder)
             is_short = free < self.limits.keep_free_bytes + size
         if is_short:
@@ -102,7 +105,7 @@ class LaneWriter:
                 f"{self.limits.keep_free_bytes // 1_000_000} MB are kept free.",
                 hint="Free some space, let `catchment enrich` empty the spool, or lower collect.log.keep_free_bytes.",
             )
-        if self._connection is None or self._is_roll_due():
+        if self._connection is None or is_due:
             return self._begin()
         return self._connection
 
@@ -117,15 +120,21 @@ class LaneWriter:
             segment.remove()
         return True
 
-    def _is_roll_due(self) -> bool:
+    def _wal_bytes(self) -> int | None:
+        """Give the size of what was appended, None where the file is gone."""
+        try:
+            return os.stat(self._wal).st_size  # noqa: PTH116 - asked for each group
+        except FileNotFoundError:
+            return None
+
+    def _is_roll_due(self, held: int) -> bool:
         if self._segment is None or self._lane is None:
             return True
         if self._lane.is_roll_asked():
             return True
         if self._next == self._segment.first:
             return False
-        is_old = self.clock() - self._began > self.limits.roll_s
-        return is_old or os.stat(self._wal).st_size > self.limits.roll_bytes  # noqa: PTH116 - asked for each group
+        return held > self.limits.roll_bytes or self.clock() - self._began > self.limits.roll_s
 
     def _begin(self) -> sqlite3.Connection:
         lane = self._lane or self._take_lane()
