@@ -20,7 +20,7 @@ _NAMES = {EVENT: ("ue_pr", "ue_px"), ENTITY: ("co", "cx")}
 """The parameters that carry them: as JSON, and as base64 of JSON; the former is read where both are sent."""
 VALIDATION_INFO = SchemaKey("com.snowplowanalytics.iglu", "validation_info", "jsonschema", SchemaVer(1, 0, 0))
 """The entity that says that data was judged by a newer version than it names."""
-_BREAKS = {ord(mark): None for mark in "\r\n\t"}
+_ALPHABET = bytes.maketrans(b" -_", b"++/")
 
 
 class _Invalid(Exception):
@@ -210,5 +210,5 @@ def _load(name: str, text: str, *, is_base64: bool) -> Any:
 
 def _decode(text: str) -> bytes:
     """Decode base64 of either alphabet, padded or not: trackers differ. A query string turns + into a space."""
-    bare = text.replace(" ", "+").translate(_BREAKS).rstrip("=").replace("-", "+").replace("_", "/")
-    return base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)
+    bare = text.encode().translate(_ALPHABET, b"\r\n\t").rstrip(b"=")
+    return base64.b64decode(bare + b"=" * (-len(bare) % 4), validate=True)

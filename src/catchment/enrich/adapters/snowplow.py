@@ -61,7 +61,7 @@ class Snowplow(Adapter):
         _require_json(read_media_type(payload))
         key, items = _open_envelope(payload["body"])
         if not resolver.validate(key, items):
-            return [Part({**item, **query}) for item in items]
+            return [Part({**item, **query}) for item in items] if query else [Part(item) for item in items]
         return [_judge(item, query, key, resolver) for item in items]
 
     def part_again(self, kept: dict[str, Any], index: int, payload: dict[str, Any], resolver: Resolver) -> Part:
