@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 from uuid import uuid4
 
+import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
@@ -26,6 +27,8 @@ FEW_ROWS = 2_000
 MOST_FILES = 32
 """A part of a table is cut into at most so many files, or into files of few rows: a row that changes costs its file."""
 
+_PATH = "_path"
+_GLOB = set("*?[")
 _NO_PART = "__HIVE_DEFAULT_PARTITION__"
 
 
@@ -41,10 +44,14 @@ class File:
 
 
 class Files:
-    """The files of a table at the version it was opened at; a commit of somebody else since then makes ours fail."""
+    """The files of a table at the version it was opened at; a commit of somebody else since then makes ours fail.
 
-    def __init__(self, delta: DeltaTable) -> None:
+    `folder` is where they are, if it is on this machine.
+    """
+
+    def __init__(self, delta: DeltaTable, folder: str | None = None) -> None:
         self._delta = delta
+        self._folder = folder
         self._store = PyFileSystem(DeltaStorageHandler.from_table(delta._table))
         self.schema = pa.schema(delta.schema().to_arrow())
         self.part_column = next(iter(delta.metadata().partition_columns), None)
@@ -73,6 +80,22 @@ class Files:
         if self.part_column is None or file.part is None:
             return of_file
         return of_file & (pc.field(self.part_column) == pa.scalar(file.part, self.schema.field(self.part_column).type))
+
+    def relation(self, cursor: duckdb.DuckDBPyConnection, files: Sequence[File], columns: Sequence[str]) -> str:
+        """Give a relation of DuckDB over these columns of some files, and the number of the file of each row.
+
+        Where DuckDB can open the files itself, few columns of many files cost it a quarter of what they cost Arrow.
+        """
+        paths = [f"{self._folder}/{file.path}" for file in files]
+        if self._folder is None or self.part_column in columns or not paths or any(_GLOB & set(path) for path in paths):
+            cursor.register("scanned", self.scan(files, columns))
+            return "scanned"
+        numbers = pa.table({_PATH: paths, FILE: pa.array([file.number for file in files], pa.int32())})
+        cursor.register("numbered", numbers)
+        names = ", ".join(f'"{name}"' for name in columns)
+        listed = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
+        opened = f"read_parquet([{listed}], filename = '{_PATH}', hive_partitioning = false)"
+        return f"(select {names}, {FILE} from {opened} inner join numbered using ({_PATH}))"
 
     def rows_per_file(self, part: Any, coming: int) -> int:
         """Say how many rows a file of this part may hold, once so many have come."""

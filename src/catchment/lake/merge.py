@@ -104,7 +104,8 @@ def merge_changed(cursor: duckdb.DuckDBPyConnection, lake: Lake, merge: Merge) -
 
 
 def _merge(cursor: duckdb.DuckDBPyConnection, lake: Lake, merge: Merge) -> int:
-    bench = _Bench(cursor, Files(lake.delta(merge.table)), merge)
+    folder = None if "://" in lake.uri else lake.path(merge.table)
+    bench = _Bench(cursor, Files(lake.delta(merge.table), folder), merge)
     built = [row[0] for row in cursor.execute(f'describe "{merge.built}"').fetchall()]
     if set(built) != set(bench.files.schema.names):
         return _replace_all(bench, lake)
@@ -162,9 +163,12 @@ def _concerned(bench: _Bench) -> list[File]:
         parts = set(bench.ask(f'{merge.partitions} union select {merge.partition_by} from "{merge.built}"'))
         files = [file for file in files if file.part in parts]
     words = {*re.findall(r"\w+", merge.scope or ""), *merge.unique_key}
-    told = bench.files.scan(files, [name for name in bench.files.schema.names if name in words])
-    mine = f"select {FILE}, {merge.key}, {merge.is_in_scope} as is_in_scope from held where {merge.mine}"
-    bench.ask_of(told, f"create or replace table {MINE} as {mine}")
+    columns = [name for name in bench.files.schema.names if name in words]
+    told = bench.files.relation(bench.cursor, files, columns)
+    bench.cursor.execute(
+        f"create or replace table {MINE} as select {FILE}, {merge.key}, {merge.is_in_scope} as is_in_scope "
+        f"from {told} as held where {merge.mine}"
+    )
     numbers = set(bench.ask(f"select distinct {FILE} from {MINE}"))
     return [file for file in files if file.number in numbers]
 
