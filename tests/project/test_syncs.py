@@ -131,6 +131,21 @@ def test_syncs_run_when_they_are_due_and_status_says_when(make: Make) -> None:
     assert [report.sync for report in project.sync_scheduled()] == ["hourly"]
 
 
+def test_who_listens_is_told_once_that_a_sync_stopped_being_run(make: Make) -> None:
+    project = make({"hourly": {"destination": "d", "schedule": {"every": "1h"}}}, d={})
+    path = project.folder / "catchment.yml"
+    content = yaml.safe_load(path.read_text())
+    content["activate"]["alerts"] = {"ops": {"type": "webhook", "url": "http://127.0.0.1:9/nobody"}}
+    path.write_text(yaml.safe_dump(content))
+    project = Project.open(project.folder)
+    project.clock = lambda: NOON
+    project.sync()
+    project.clock = lambda: NOON + timedelta(days=3)
+    assert [sync.name for sync in project.due_syncs()] == ["hourly"]
+    told_of = [row["state"] for row in project.lake.read("sync_alerts").to_pylist()]
+    assert told_of == ["overdue"]
+
+
 def test_a_sync_that_is_being_run_is_refused_and_says_by_whom(make: Make) -> None:
     project = make({"a": {"destination": "d"}}, d={})
     with turn(project.folder, "a"), pytest.raises(SyncBusy, match="'a' is being run by process"):

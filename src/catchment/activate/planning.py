@@ -85,8 +85,9 @@ def plan_sync(sync: Sync, destination: Destination, ground: Ground, state: State
     if changes is None:
         sources = _allowed(read_sources(sync, ground.session, ground.lake), ground.may_send)
         changes = find_changes(sources, sync, destination, state.index(), is_full=looks_at_all)
-    rendered = render_rows(changes.rows, sync, destination)
     concerned = pl.concat([changes.rows["row_hash"], changes.gone.alias("row_hash")])
+    rendered = render_rows(changes.rows, sync, destination)
+    changes = replace(changes, rows=changes.rows.clear())  # their payloads stand for them from here on
     held = state.rows(concerned)
     rendered = _without_twins(rendered, held, concerned, state)
     rules = Rules(
