@@ -79,6 +79,7 @@ select value, min(label) as label from (
 def connect(lake: Lake) -> duckdb.DuckDBPyConnection:
     spill = str(Path(lake.uri) / "spill")
     connection = duckdb.connect(config={"threads": THREADS, "memory_limit": "2GB", "temp_directory": spill})
+    connection.execute("set enable_progress_bar = false")  # what is printed is read
     load_delta(connection)
     view_tables(connection, lake)
     return connection

@@ -26,7 +26,13 @@ DECLARED: dict[str, Any] = {
         {"name": "email", "sources": "traits.email", "normalise": "email", "hash": True, "limit": 5},
         PHONE,
         PLAIN,
-        {"name": "domain_userid", "sources": "domain_userid", "normalise": "none", "limit": 1000},
+        {
+            "name": "domain_userid",
+            "sources": "domain_userid",
+            "aliases": "refr_domain_userid",
+            "normalise": "none",
+            "limit": 1000,
+        },
     ]
 }
 TRAITS = {
@@ -52,6 +58,8 @@ EVENTS = [
     seen(5, "lab", 40, user_id="bob"),
     seen(6, "bobs", 50, user_id="bob"),
     seen(7, "anonymous-visitor", 60, user_id="anonymous"),
+    seen(14, "shop.example", 65),
+    seen(15, "blog.example", 66, refr_domain_userid="shop.example"),
     seen(8, "gold", 70, mkt_medium="free", mkt_campaign="Oslo", mkt_network="guessed", user_id="eve"),
     seen(9, "gold", 80 + DAY, mkt_medium="pro", mkt_campaign="Bergen", mkt_source="told", user_id="eve"),
     seen(10, "gold", 90 + 2 * DAY, mkt_campaign="Oslo", mkt_network="guessed"),
@@ -88,6 +96,10 @@ def test_who_is_who_reaches_people(told: Built) -> None:
     assert {"desk", "bobs", "anonymous-visitor"} <= found.keys()
     assert (found["desk"]["devices"], found["desk"]["user_id"]) == (2, "ada")
     assert "phone" not in found
+
+
+def test_a_visitor_who_comes_over_from_another_site_is_the_same_person(told: Built) -> None:
+    assert people(told)["domain_userid:blog.exa"] == "shop.example"
 
 
 def test_of_what_a_person_was_told_to_be_the_declared_value_survives(told: Built) -> None:

@@ -109,3 +109,11 @@ def disputing(graph: Graph, rules: Rules) -> Resolution:
 @given(SIGHTINGS)
 def test_people_are_told_the_same_some_at_a_time(sightings: list[Sighting]) -> None:
     assert tell(*sightings, how=lambda graph, rules: resolve(graph, rules, edges_at_once=1)) == tell(*sightings)
+
+
+@LAW
+@given(SIGHTINGS)
+def test_a_large_dispute_ends_as_it_would_if_every_moment_were_told(sightings: list[Sighting]) -> None:
+    whole = tell(*sightings)
+    short = tell(*sightings, how=lambda graph, rules: resolve(graph, rules._replace(effort=1)))
+    assert (short.people, short.conflicts) == (whole.people, whole.conflicts)

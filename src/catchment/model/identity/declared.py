@@ -45,6 +45,11 @@ class Identifier(BaseModel):
     hashed_sources: Annotated[list[str], BeforeValidator(_one_or_many)] = Field(
         default=[], description="Where it is told as a SHA-256 already; needs `hash: true`."
     )
+    aliases: Annotated[list[str], BeforeValidator(_one_or_many)] = Field(
+        default=[],
+        description="Where the same event tells another value of this kind, as `refr_domain_userid` does of the site "
+        "the visitor came from; the two are linked.",
+    )
     normalise: Literal["none", "trim", "lower", "email", "phone"] = Field(
         default="trim",
         description="How spellings become one: `lower` trims too; `email` and `phone` drop what is neither.",
@@ -68,7 +73,7 @@ class Identifier(BaseModel):
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Identifier":
-        for place in [*self.sources, *self.hashed_sources]:
+        for place in [*self.sources, *self.hashed_sources, *self.aliases]:
             if not PLACE.fullmatch(place):
                 raise ValueError(
                     f"'{place}' is neither COLUMN nor COLUMN.FIELD, such as contexts_com_acme_user_1.email"

@@ -23,11 +23,13 @@ def told_identifiers(
             for source in _expanded(sources, traits)
             if (place := _place(source, identifier, known, is_hash)) is not None
         ]
+        aliases = [_place(source, identifier, known, False) for source in _expanded(identifier.aliases, traits)]
         if places:
             found.append(
                 {
                     "name": identifier.name, "normalise": identifier.normalise, "hash": identifier.hash,
-                    "places": places, "blocked": sorted({*settings.blocked, *identifier.blocked}),
+                    "places": places, "aliases": [place for place in aliases if place is not None],
+                    "blocked": sorted({*settings.blocked, *identifier.blocked}),
                     "blocked_patterns": [*settings.blocked_patterns, *identifier.blocked_patterns],
                 }
             )  # fmt: skip
@@ -36,7 +38,8 @@ def told_identifiers(
 
 def identity_columns(identifiers: list[dict[str, Any]]) -> list[str]:
     """Name the columns of events that are read for them."""
-    return sorted({place["column"].partition(".")[0] for each in identifiers for place in each["places"]})
+    places = [place for each in identifiers for place in (*each["places"], *each["aliases"])]
+    return sorted({place["column"].partition(".")[0] for place in places})
 
 
 def _expanded(sources: list[str], traits: dict[str, list[str]]) -> Iterator[str]:

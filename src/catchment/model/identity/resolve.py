@@ -9,7 +9,7 @@ import numpy as np
 
 from catchment.model.identity.graph import Graph, Ints, Kind, Mask, Pairs, disputed_parts, over_linked, parts_of
 from catchment.model.identity.grow import OPEN, Growth, Story, seniority, steady_parts
-from catchment.model.identity.settle import Dispute, Disputed, Edge, Refusal
+from catchment.model.identity.settle import EFFORT, Dispute, Disputed, Edge, Refusal
 
 EDGES_AT_ONCE = 250_000
 """So many edges are told as Python objects at a time, so memory does not grow with them."""
@@ -22,6 +22,7 @@ class Rules(NamedTuple):
     max_links: int
     never: Pairs
     cut: Mask
+    effort: int = EFFORT
 
 
 class Resolution(NamedTuple):
@@ -133,7 +134,7 @@ def _settled(
         members = nodes[number]
         kind = dict(zip(members, graph.kind[members].tolist(), strict=True))
         first = dict(zip(members, graph.first[members].tolist(), strict=True))
-        yield Dispute(Disputed(kind, first, edges[number], never[number]), rules.kinds).tell()
+        yield Dispute(Disputed(kind, first, edges[number], never[number]), rules.kinds, rules.effort).tell()
 
 
 def _by_part(part: Ints, wanted: Ints) -> dict[int, list[int]]:

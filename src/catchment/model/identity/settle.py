@@ -13,7 +13,7 @@ from typing import NamedTuple
 from catchment.model.identity.graph import SEEN, Kind
 from catchment.model.identity.grow import OPEN, Story
 
-EFFORT = 2_000_000
+EFFORT = 300_000
 """A dispute whose moments times edges are more is told at so many fewer moments; its outcome is exact."""
 
 
@@ -80,8 +80,8 @@ class _Joined:
 class Dispute:
     """One disputed part, looked at from moment to moment."""
 
-    def __init__(self, part: Disputed, kinds: tuple[Kind, ...]) -> None:
-        self.part, self.kinds = part, kinds
+    def __init__(self, part: Disputed, kinds: tuple[Kind, ...], effort: int = EFFORT) -> None:
+        self.part, self.kinds, self.effort = part, kinds, effort
         self.limits = {number: kind.limit for number, kind in enumerate(kinds) if kind.limit is not None}
         self.unique = [number for number, limit in self.limits.items() if limit == 1]
         self.edges = sorted(
@@ -136,7 +136,7 @@ class Dispute:
             for at in {edge.first, *(edge.sightings if edge.number in shared else ())}:
                 seen.setdefault(at, {})[edge.number] = at
         moments = sorted(seen.items())
-        step = -(-len(moments) * max(1, len(self.edges)) // EFFORT)
+        step = -(-len(moments) * max(1, len(self.edges)) // self.effort)
         if step <= 1:
             return moments
         groups = [moments[max(0, end - step) : end] for end in range(len(moments), 0, -step)]

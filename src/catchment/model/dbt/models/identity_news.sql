@@ -3,12 +3,20 @@
     that they told without a stronger one. Of an event each identifier is linked to its strongest, so that a pair that is cut
     by a rule is not joined again by a third. -#}
 {%- set identifiers = var("identity") -%}
+{%- set values = [] -%}
+{%- for identifier in identifiers %}{% set kind = loop.index -%}
+  {%- do values.append("value_" ~ kind) -%}
+  {%- for place in identifier.aliases %}{% do values.append("alias_" ~ kind ~ "_" ~ loop.index) %}{% endfor -%}
+{%- endfor -%}
 with spelled as (
   select
     coalesce(derived_tstamp, collector_tstamp) as seen_tstamp, event_id
     {%- for identifier in identifiers %}{% set kind = loop.index %}
     {%- for place in identifier.places %},
     {{ spelled(told(place), "lower" if place.hashed else identifier.normalise) }} as told_{{ kind }}_{{ loop.index }}
+    {%- endfor %}
+    {%- for place in identifier.aliases %},
+    {{ spelled(told(place), identifier.normalise) }} as alias_{{ kind }}_{{ loop.index }}
     {%- endfor %}
     {%- endfor %}
   from {{ source("lake", "new_events") }}
@@ -31,6 +39,9 @@ known as (
       end{{ "," if not loop.last }}
       {%- endfor %}
     ) as value_{{ kind }}
+    {%- for place in identifier.aliases %}{% set told = "alias_" ~ kind ~ "_" ~ loop.index %},
+    case when {{ identifies(told, identifier) }} then {{ sha256_of(told) if identifier.hash else told }} end as {{ told }}
+    {%- endfor %}
     {%- endfor %}
   from spelled
   where seen_tstamp is not null
@@ -38,14 +49,14 @@ known as (
 
 seen as (
   select
-    {% for identifier in identifiers %}value_{{ loop.index }}, {% endfor -%}
+    {{ fields(values) }},
     {{ week_of("cast(seen_tstamp as date)") }} as week,
     min(seen_tstamp) as first_seen_tstamp,
     max(seen_tstamp) as last_seen_tstamp,
     bit_or(cast(power(2, {{ weekday("seen_tstamp") }}) as int)) as weekdays,
     {{ first_event("seen_tstamp") }} as first_event_id
   from known
-  group by {% for identifier in identifiers %}value_{{ loop.index }}, {% endfor -%}
+  group by {{ fields(values) }},
     {{ week_of("cast(seen_tstamp as date)") }}
 ),
 
@@ -67,6 +78,15 @@ pairs as (
     week, first_seen_tstamp, last_seen_tstamp, weekdays, first_event_id
   from seen
   where value_{{ kind }} is not null
+  {%- for place in identifier.aliases %}{% set alias = "alias_" ~ kind ~ "_" ~ loop.index %}
+  union all
+  select
+    '{{ identifier.name }}' as kind_a, least(value_{{ kind }}, {{ alias }}) as value_a,
+    '{{ identifier.name }}' as kind_b, greatest(value_{{ kind }}, {{ alias }}) as value_b,
+    week, first_seen_tstamp, last_seen_tstamp, weekdays, first_event_id
+  from seen
+  where value_{{ kind }} <> {{ alias }}
+  {%- endfor %}
   {{ "union all" if not loop.last }}
   {%- endfor %}
 )
