@@ -20,7 +20,10 @@ from catchment.tables import MODEL_BUILDS
 PROJECT = Path(__file__).parent / "dbt"
 MAPPING = "user_mapping"
 """It says whose rows are whose, so a change of it touches rows that no new event does."""
-_RESOLVED_ANEW: Any = {"max_links": True, "rules": True, "identifiers": {"__all__": {"limit", "shared"}}}
+_RESOLVED_ANEW: Any = {
+    **dict.fromkeys(("max_links", "rules", "links", "min_score"), True),
+    "identifiers": {"__all__": {"limit", "shared"}},
+}
 _ELSEWHERE: Any = {"user_models": True, "user_macros": True, "trait_files": True, "identity": _RESOLVED_ANEW}
 """Settings that other marks stand for: a change of them costs less than all tables anew."""
 

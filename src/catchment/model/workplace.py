@@ -99,14 +99,16 @@ def lay_out(lake: Lake, engine: Engine, settings: ModelSettings, folder: Path) -
     profile = work / "profiles.yml"
     profile.touch(mode=0o600)
     target = engine.dbt_target(lake, work)
-    _lay_identity(target, settings, folder)
+    _lay_identity(lake, target, settings, folder)
     profile.write_text(yaml.safe_dump({"catchment": {"target": "lake", "outputs": {"lake": target}}}))
     return Workplace(work, new_event_columns(settings, known), _lay_traits(lake, settings, folder))
 
 
-def _lay_identity(target: dict[str, Any], settings: ModelSettings, folder: Path) -> None:
+def _lay_identity(lake: Lake, target: dict[str, Any], settings: ModelSettings, folder: Path) -> None:
     """Leave how people are formed, and have the plugin that forms them beside the lake's, configured as it is."""
-    orders = Orders.of(settings.identity, read_rules(folder, settings.identity))
+    links = settings.identity.links
+    version = lake.version(links) if links is not None else None
+    orders = Orders.of(settings.identity, read_rules(folder, settings.identity), version)
     orders.write(folder / WORK_FOLDER / ORDERS)
     plugins = target["plugins"]
     plugins.append({**plugins[0], "module": "catchment.model.identity.dbt_duckdb", "alias": "identity"})

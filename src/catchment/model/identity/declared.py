@@ -137,6 +137,14 @@ class IdentitySettings(BaseModel):
         default="identity.yml", description="File of the project with pairs that are never, or always, one person."
     )
 
+    links: str | None = Field(
+        default=None,
+        pattern="^[a-z_][a-z0-9_]*$",
+        description="Table of the lake with probable links, found by Splink for example: kind_a, value_a, kind_b, "
+        "value_b (as identity spells them) and score. They join after what was seen, the likeliest first.",
+    )
+    min_score: float = Field(default=0.95, ge=0, le=1, description="Links that are less probable join nobody.")
+
     @model_validator(mode="after")
     def _fits_together(self) -> "IdentitySettings":
         names = [identifier.name for identifier in self.identifiers]

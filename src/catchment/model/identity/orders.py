@@ -23,16 +23,19 @@ class Orders:
     kinds: tuple[Kind, ...]
     max_links: int
     rules: PairRules
+    links: str | None
+    min_score: float
     mark: str
 
     @classmethod
-    def of(cls, settings: IdentitySettings, rules: PairRules) -> "Orders":
-        """Take what is declared."""
+    def of(cls, settings: IdentitySettings, rules: PairRules, links_version: int | None = None) -> "Orders":
+        """Take what is declared, and which version of the probable links there is."""
         kinds = tuple(
             Kind(each.name, each.limit, each.shared, each.name == NAMES_PEOPLE) for each in settings.identifiers
         )
-        told = repr((kinds, settings.max_links, rules, _code()))
-        return cls(kinds, settings.max_links, rules, hashlib.sha256(told.encode()).hexdigest()[:16])
+        declared = (kinds, settings.max_links, rules, settings.links, settings.min_score)
+        told = repr((*declared, links_version, _code()))
+        return cls(*declared, hashlib.sha256(told.encode()).hexdigest()[:16])
 
     def write(self, path: Path) -> None:
         """Leave the orders as a file, which only its owner may read: it names people."""
@@ -45,7 +48,7 @@ class Orders:
         content = json.loads(path.read_text())
         rules = {name: tuple(_pair(rows) for rows in pairs) for name, pairs in content["rules"].items()}
         kinds = tuple(Kind(*kind) for kind in content["kinds"])
-        return cls(kinds, content["max_links"], PairRules(**rules), content["mark"])
+        return cls(**content | {"kinds": kinds, "rules": PairRules(**rules)})
 
 
 def _pair(rows: list[Any]) -> Pair:

@@ -52,11 +52,11 @@ changed as (
 select kind, value from changed
 union
 select pairs.kind_b, pairs.value_b
-from always_pairs as pairs
+from unseen_pairs as pairs
 inner join changed on changed.kind = pairs.kind_a and changed.value = pairs.value_a
 union
 select pairs.kind_a, pairs.value_a
-from always_pairs as pairs
+from unseen_pairs as pairs
 inner join changed on changed.kind = pairs.kind_b and changed.value = pairs.value_b
 """
 CLUSTERS = """
@@ -68,6 +68,14 @@ where {is_all} or (stands.kind, stands.value) in (select (kind, value) from chan
 NAME_OF = """
 create or replace temp macro name_of(person, kind, value) as
 case when person % 2 = 0 then value else 'p_' || md5(kind || ':' || value) end
+"""
+UNSEEN = """
+create or replace temp table unseen_pairs as
+select kind_a, value_a, kind_b, value_b, {rule} as strength, cast(1 as double) as score from always_pairs
+"""
+PROBABLE = """
+insert into unseen_pairs
+select kind_a, value_a, kind_b, value_b, {probable}, score from "{table}" where score >= $min_score
 """
 PUBLISHED = """
 create or replace temp table published as
@@ -106,16 +114,19 @@ create or replace temp table links as
 with pairs as (
   select
     a, b, {seen} as strength,
-    min(first_seen_tstamp) as first_seen_tstamp, max(last_seen_tstamp) as last_seen_tstamp
+    min(first_seen_tstamp) as first_seen_tstamp, max(last_seen_tstamp) as last_seen_tstamp,
+    cast(1 as double) as score
   from sightings group by a, b
   union all
   select
-    least(a.number, b.number), greatest(a.number, b.number), {rule},
-    max(greatest(a.first_seen_tstamp, b.first_seen_tstamp)), max(greatest(a.first_seen_tstamp, b.first_seen_tstamp))
-  from always_pairs as pairs
+    least(a.number, b.number), greatest(a.number, b.number), pairs.strength,
+    max(greatest(a.first_seen_tstamp, b.first_seen_tstamp)), max(greatest(a.first_seen_tstamp, b.first_seen_tstamp)),
+    max(pairs.score)
+  from unseen_pairs as pairs
   inner join nodes as a on a.kind = pairs.kind_a and a.value = pairs.value_a
   inner join nodes as b on b.kind = pairs.kind_b and b.value = pairs.value_b
-  group by 1, 2
+  where a.number <> b.number
+  group by 1, 2, 3
 )
 select cast(row_number() over (order by a, b, strength) - 1 as bigint) as edge, *
 from pairs

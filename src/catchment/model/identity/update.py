@@ -15,7 +15,7 @@ from catchment.lake.delta_views import view_table
 from catchment.lake.lake import Lake
 from catchment.lake.merge import Merge, merge_changed
 from catchment.model.identity import statements
-from catchment.model.identity.graph import RULE, SEEN, Graph, Ints, Pairs
+from catchment.model.identity.graph import PROBABLE, RULE, SEEN, Graph, Ints, Pairs
 from catchment.model.identity.grow import OPEN
 from catchment.model.identity.orders import Orders
 from catchment.model.identity.resolve import REASONS, Resolution, Rules, resolve
@@ -68,6 +68,11 @@ class _Update:
         ranks = [{"rank": rank, "kind": kind.name} for rank, kind in enumerate(self.orders.kinds)]
         self._show("kind_ranks", pa.Table.from_pylist(ranks))
         self._show("always_pairs", _as_table(self.orders.rules.always))
+        self.cursor.execute(statements.UNSEEN.format(rule=RULE))
+        links = self.orders.links
+        if links is not None and self.lake.exists(links):
+            told = statements.PROBABLE.format(probable=PROBABLE, table=links)
+            self.cursor.execute(told, {"min_score": self.orders.min_score})
         for table in (IDENTITY_EDGES, IDENTITY_IDENTIFIERS):
             if self.is_full:
                 self._show(f"standing_{table.name}", table.schema.empty_table())
@@ -88,7 +93,7 @@ class _Update:
         run(statements.CLUSTERS.format(is_all=str(is_all).lower()))
         run(statements.NODES.format(is_full=str(self.is_full).lower()))
         run(statements.SIGHTINGS.format(edges="edges_built" if self.is_full else IDENTITY_EDGES.name))
-        run(statements.LINKS.format(seen=SEEN, rule=RULE))
+        run(statements.LINKS.format(seen=SEEN))
         return _count(self.cursor, "nodes")
 
     def publish(self) -> None:
@@ -105,10 +110,11 @@ class _Update:
     def _graph(self) -> Graph:
         nodes = self._numbers("select kind_rank, epoch_us(first_seen_tstamp) as first from nodes order by number")
         links = self._numbers("select a, b, strength, epoch_us(first_seen_tstamp) as first from links order by edge")
+        scores = self.cursor.execute("select score from links order by edge").fetchnumpy()
         seen = self._numbers(statements.SEEN.format(seen=SEEN))
         return Graph(
             kind=nodes["kind_rank"], first=nodes["first"], left=links["a"], right=links["b"], edge_first=links["first"],
-            strength=links["strength"], score=np.ones(len(links["a"])), sighting_edge=seen["edge"],
+            strength=links["strength"], score=scores["score"], sighting_edge=seen["edge"],
             sighting_at=seen["moment"],
         )  # fmt: skip
 
