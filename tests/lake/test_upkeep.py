@@ -97,6 +97,24 @@ def test_a_day_that_is_over_is_sorted_so_that_one_event_is_in_few_files(lake: La
     assert files(lake) == joined, "what is sorted already is left alone"
 
 
+def test_a_day_that_was_joined_while_it_went_on_is_sorted_once_it_is_over(lake: Lake, monkeypatch) -> None:
+    monkeypatch.setattr(layout, "EVENTS_TOGETHER", 500)
+    today = datetime.now(UTC)
+    for number in range(10):
+        lake.append("events", events(first=number * 300, count=300, at=today))
+    tend(lake, UpkeepSettings(min_small_files=2), today)
+    (joined,) = lake.delta("events").file_uris()
+    tend(lake, UpkeepSettings(min_small_files=2), today + timedelta(days=1))
+    (sorted_,) = lake.delta("events").file_uris()
+
+    def keys(path: str) -> list[str]:
+        return pq.ParquetFile(path).read(["cluster_key"])["cluster_key"].to_pylist()
+
+    assert keys(joined) != sorted(keys(joined))
+    assert keys(sorted_) == sorted(keys(joined))
+    assert lake.read("events").num_rows == 3000
+
+
 def test_who_asks_for_one_event_reads_a_part_of_a_file(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(layout, "EVENTS_TOGETHER", 1_000)
     lake.append("events", events(first=0, count=6_000))

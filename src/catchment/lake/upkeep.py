@@ -5,16 +5,17 @@ Safe beside a running writer: joining conflicts with no append, and only files t
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from math import ceil
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError, DeltaError
 
 from catchment.errors import LakeError
-from catchment.lake import UpkeepSettings
+from catchment.lake import UpkeepSettings, layout
 from catchment.lake.lake import Lake
 from catchment.lake.layout import parts_of, properties_of
 from catchment.tables import CLUSTER_KEY, COLLECTOR_DATE, EVENTS, MODEL_BUILDS
@@ -69,25 +70,34 @@ def _tend(lake: Lake, table: str, settings: UpkeepSettings, today: date, *, is_m
 
 
 def _partitions(delta: DeltaTable, table: str, settings: UpkeepSettings, today: date) -> Iterator[dict[str, Any]]:
-    """Give the partitions that have too many small files, and whether each is over."""
+    """Give the partitions that have too many small files or are over and not sorted, and whether each is over."""
     files = _files(delta)
-    column = f"partition.{COLLECTOR_DATE}"
-    is_dated = column in files.column_names
-    days: dict[Any, list[int]] = {}
-    for day, size in zip(
-        files[column].to_pylist() if is_dated else [None] * files.num_rows,
-        files["size_bytes"].to_pylist(),
-        strict=True,
-    ):
-        days.setdefault(day, []).append(size)
     target = settings.target_file_mb * MEGABYTE
-    for day, sizes in sorted(days.items(), key=str):
-        is_over = is_dated and day is not None and day < today
+    for day, part in _by_day(files).items():
+        is_over = day is not None and day < today
         enough = 2 if is_over else settings.min_small_files
-        small = sum(size < target // 2 for size in sizes)
-        if small >= enough and len(sizes) > ceil(sum(sizes) / target):
+        sizes = part["size_bytes"].to_pylist()
+        is_small = sum(size < target // 2 for size in sizes) >= enough and len(sizes) > ceil(sum(sizes) / target)
+        if is_small or (is_over and table == EVENTS.name and _is_unsorted(part, day)):
             filters = [(COLLECTOR_DATE, "=", str(day))] if day is not None else None
             yield {"partition_filters": filters, "is_over": is_over}
+
+
+def _by_day(files: pa.Table) -> dict[date | None, pa.Table]:
+    """Part the files by the day of their rows; all are of None where the table has no days."""
+    column = f"partition.{COLLECTOR_DATE}"
+    if column not in files.column_names:
+        return {None: files} if files.num_rows else {}
+    days = sorted(set(files[column].to_pylist()), key=str)
+    return {day: files.filter(pc.equal(files[column], day) if day else files[column].is_null()) for day in days}
+
+
+def _is_unsorted(files: pa.Table, day: date) -> bool:
+    """Say whether a file that is worth sorting was written while the day went on, so that it was joined at most."""
+    ended = datetime.combine(day + timedelta(days=1), time(), UTC).timestamp() * 1000
+    early = pc.less(files["modification_time"], ended)
+    large = pc.greater(pc.fill_null(files["num_records"], 0), layout.EVENTS_TOGETHER)
+    return bool(pc.any(pc.and_(early, large)).as_py())
 
 
 def _join(delta: DeltaTable, table: str, settings: UpkeepSettings, partition: dict[str, Any]) -> None:
