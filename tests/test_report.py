@@ -1,6 +1,7 @@
 """Reports of every shape become rows of a table."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -39,3 +40,10 @@ def test_one_report_is_one_row() -> None:
 def test_what_a_visitor_wrote_is_printed_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     show("trace", {"page_title": "[/b] or [red]"})
     assert "[/b] or [red]" in capsys.readouterr().out
+
+
+def test_a_value_is_never_cut_off_and_a_moment_is_told_to_the_second(capsys: pytest.CaptureFixture[str]) -> None:
+    moment = datetime(2026, 11, 1, 9, 30, 5, 7, tzinfo=UTC)
+    show("a report", [{"value": "x" * 300, "moment": moment}])
+    printed = capsys.readouterr().out
+    assert printed.count("x") == 300 and "2026-11-01 09:30:05" in " ".join(printed.split())

@@ -1,6 +1,7 @@
 """One table per stage for people; the facts are the verbs' own reports."""
 
 from dataclasses import asdict, is_dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -45,6 +46,7 @@ COLUMNS = {
         "measure": "campaign spend visitors conversions qualified_leads cost_per_qualified_lead",
         "score": "prediction scored labels",
         "build": "name rows seconds",
+        "identity": "fact what since until detail",
     }.items()
 }
 """What of a report stands in the table where not all of it fits; `--json` has everything."""
@@ -53,18 +55,17 @@ COLUMNS = {
 def show(verb: str, report: Any) -> None:
     """Print what one verb came to."""
     rows = to_rows(report)
-    if verb in COLUMNS:
-        rows = [{name: row[name] for name in COLUMNS[verb] if name in row} for row in rows]
     heading = HEADINGS.get(verb, verb)
     if not rows:
         console.print(f"[bold]{heading}[/]: {EMPTY.get(verb, 'nothing to do')}")
         return
-    names = list(dict.fromkeys(name for row in rows for name in row))
+    told = dict.fromkeys(name for row in rows for name in row)
+    names = [name for name in COLUMNS.get(verb, told) if name in told]
     console.print(f"[bold]{heading}[/]")
     table = Table(box=SIMPLE_HEAD, header_style="dim", pad_edge=False)
     for name in names:
         numeric = all(isinstance(row.get(name), int | float | None) for row in rows)
-        table.add_column(name.replace("_", " "), justify="right" if numeric else "left")
+        table.add_column(name.replace("_", " "), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*(_format(row.get(name)) for name in names))
     console.print(table)
@@ -120,6 +121,8 @@ def _format(value: Any) -> str:
             return f"{value:,}"
         case float():
             return f"{value:,.3f}" if abs(value) < 10 else f"{value:,.2f}"
+        case datetime():
+            return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
         case dict():
             return ", ".join(f"{name} {_format(item)}" for name, item in value.items())
         case _:

@@ -190,16 +190,16 @@ def test_a_batch_that_breaks_goes_again_and_the_others_do_not(world: World, peop
     crowd = people(200)
     world.settle(crowd)
     world.order("braze", status=500, times=4, after=1)
-    report = world.run("braze")
+    report = world.run("braze", requests_at_once=1)
     assert (report.status, report.sent, report.retry) == ("incomplete", 125, 75)
     assert len(world.members("braze")) == 125
     waiting = {row["row_key"] for row in world.receipts(report) if row["status"] == "retry"}
-    report = world.run("braze")
+    report = world.run("braze", requests_at_once=1)
     assert (report.sent, report.unchanged, report.status) == (75, 125, "ok")
     assert {row["row_key"] for row in world.receipts(report)} == waiting
     assert {row["attempts"] for row in world.receipts(report)} == {2}
     assert world.members("braze") == known_as("braze", crowd)
-    assert world.run("braze").unchanged == 200
+    assert world.run("braze", requests_at_once=1).unchanged == 200
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
@@ -220,11 +220,11 @@ def test_who_left_after_an_unanswered_request_is_taken_out(world: World, people:
 def test_after_three_silent_batches_the_rest_waits(world: World, people: Any) -> None:
     world.settle(people(375))
     world.order("braze", status=503, times=1000)
-    report = world.run("braze")
+    report = world.run("braze", requests_at_once=1)
     assert (report.retry, world.requests("braze")) == (375, 12)
     assert Counter(row["code"] for row in world.receipts(report)) == {"503": 225, "not_tried": 150}
     world.sandbox.delete("/sandbox/braze")
-    assert world.run("braze").sent == 375
+    assert world.run("braze", requests_at_once=1).sent == 375
 
 
 class Interrupted(list[float]):
@@ -240,9 +240,9 @@ def test_a_killed_run_knows_what_was_answered(world: World, people: Any) -> None
     world.order("braze", status=429, retry_after_s=1, after=2)
     world.slept = Interrupted()
     with pytest.raises(KeyboardInterrupt):
-        world.run("braze")
+        world.run("braze", requests_at_once=1)
     world.slept = []
-    report = world.run("braze")
+    report = world.run("braze", requests_at_once=1)
     assert (report.unchanged, report.sent) == (150, 50)
     assert world.members("braze") == known_as("braze", crowd)
     statuses = [row["status"] for row in world.lake.read("sync_runs").sort_by("started_at").to_pylist()]

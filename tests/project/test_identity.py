@@ -57,7 +57,7 @@ def test_a_person_is_shown_by_any_identifier_and_by_a_name_of_long_ago(make_proj
         ("person", "c1", ""),
         ("identifier", "domain_userid:c2", ""),
         ("identifier", "user_id:ada", ""),
-        ("edge", "user_id:ada - domain_userid:c2", "3 days, events"),
+        ("edge", "user_id:ada - domain_userid:c2", "days: 3, events"),
         ("history", "domain_userid:c2", "was c2"),
         ("merge", "c2", "into c1, by user_id:ada - domain_userid:c2"),
         ("conflict", "user_id:ada - domain_userid:c9", "limit of user_id"),

@@ -70,7 +70,12 @@ def _person(session: Session, person: str) -> list[Line]:
         )
     ]
     lines += [
-        Line("edge", f"{_named(row, '_a')} - {_named(row, '_b')}", f"{row['days']} days, {row['source']}", *_span(row))
+        Line(
+            "edge",
+            f"{_named(row, '_a')} - {_named(row, '_b')}",
+            f"days: {row['days']}, {row['source']}",
+            *_span(row),
+        )
         for row in _rows(
             session,
             "select kind_a, value_a, kind_b, value_b, source, min(first_seen_tstamp) as since,"
