@@ -173,6 +173,7 @@ def bold(model_input: pandas.DataFrame) -> pandas.Series:
     return (model_input["link_clicks"] + (model_input["geo_country"] == "DE")) / 10.0
 
 
+@pytest.mark.filterwarnings("ignore:.*An input example was not provided:UserWarning")
 def test_any_pyfunc_is_given_its_columns_in_the_types_that_it_asks_for(project: Path) -> None:
     world: World = make_world(project, site(200))
     columns = [ColSpec("long", "link_clicks"), ColSpec("string", "geo_country")]

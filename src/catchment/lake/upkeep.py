@@ -78,7 +78,8 @@ def _partitions(delta: DeltaTable, table: str, settings: UpkeepSettings, today: 
         enough = 2 if is_over else settings.min_small_files
         sizes = part["size_bytes"].to_pylist()
         is_small = sum(size < target // 2 for size in sizes) >= enough and len(sizes) > ceil(sum(sizes) / target)
-        if is_small or (is_over and table == EVENTS.name and _is_unsorted(part, day)):
+        is_unsorted = day is not None and is_over and table == EVENTS.name and _is_unsorted(part, day)
+        if is_small or is_unsorted:
             filters = [(COLLECTOR_DATE, "=", str(day))] if day is not None else None
             yield {"partition_filters": filters, "is_over": is_over}
 
