@@ -132,7 +132,7 @@ def test_a_person_is_explained(told: Built, folder: Path) -> None:
     facts = {(line.fact, line.what): line for line in lines}
     assert ("person", "desk") in facts
     assert facts["identifier", "domain_userid:desk"].since == at(0)
-    assert facts["edge", "user_id:ada - domain_userid:desk"].detail == "1 days, events"
+    assert facts["edge", "user_id:ada - domain_userid:desk"].detail == "days: 1, events"
     assert facts["conflict", "user_id:ada - domain_userid:lab"].detail == "shared of user_id"
     assert {line.what for line in explained(told, folder, "user_id:ada") if line.fact == "person"} == {"desk"}
     assert explained(told, folder, "desk")[0].what == "desk"
