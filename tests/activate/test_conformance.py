@@ -137,7 +137,7 @@ def test_what_is_repeatable_comes_to_the_same_sent_twice(sit: Callable[..., Desk
     desk = sit(name)
     batch = desk.batch(3)
     if not desk.destination.is_repeatable(batch.sync, batch.operation):
-        pytest.skip("It says that it is not.")
+        pytest.skip(f"{name} says that such a batch may not be sent twice")
     desk.send(batch)
     desk.send(batch)
     assert desk.held() == desk.expect(batch.rows)
@@ -147,7 +147,7 @@ def test_what_is_repeatable_comes_to_the_same_sent_twice(sit: Callable[..., Desk
 def test_who_leaves_is_taken_out_and_nobody_else(sit: Callable[..., Desk], name: str) -> None:
     desk = sit(name)
     if "mirror" not in desk.destination.modes:
-        pytest.skip("It takes nobody out.")
+        pytest.skip(f"{name} has no mirror: it takes nobody out")
     batch = desk.batch(4)
     desk.send(batch)
     gone = batch._replace(operation=desk.destination.leaves[0], rows=batch.rows[:2], keys=batch.keys[:2], id="gone")
@@ -250,7 +250,7 @@ def test_no_answer_after_the_work_was_done_is_unknown_and_may_go_again(sit: Call
 def test_an_answer_that_makes_no_sense_is_never_taken_for_sent(sit: Callable[..., Desk], name: str) -> None:
     desk = sit(name)
     if not desk.destination.tells_rows:
-        pytest.skip("It says nothing of rows.")
+        pytest.skip(f"{name} says nothing of single rows")
     batch = desk.batch(1)
     for body in ("<html>gateway</html>", ["what?"], {}):
         desk.world.order(name, status=418, times=50, body=body)
