@@ -1,7 +1,9 @@
 """Who is who, on the command line."""
 
 import json
+import uuid
 from datetime import UTC, datetime
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -9,14 +11,16 @@ from typer.testing import CliRunner
 
 from catchment.cli import app
 from catchment.errors import LakeError
+from catchment.project import Project
 from catchment.tables import (
     IDENTITY_CONFLICTS,
     IDENTITY_EDGES,
     IDENTITY_HISTORY,
     IDENTITY_IDENTIFIERS,
+    IDENTITY_LINKS,
     IDENTITY_MERGES,
 )
-from tests.project.conftest import Make
+from tests.project.conftest import Make, page_view, payload, rows, send
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 EDGE = {"kind_a": "user_id", "value_a": "ada", "kind_b": "domain_userid", "value_b": "c2"}
@@ -44,13 +48,17 @@ ROWS = {
 }
 
 
+def fill(project: Project) -> None:
+    for table, told in ROWS.items():
+        project.lake.append(table.name, pa.Table.from_pylist(told, table.schema))
+
+
 @pytest.mark.parametrize("identifier", ["user_id:ada", "c2", "c1"])
 def test_a_person_is_shown_by_any_identifier_and_by_a_name_of_long_ago(make_project: Make, identifier: str) -> None:
     project = make_project()
     with pytest.raises(LakeError, match="Nobody is known yet"):
         project.identity(identifier)
-    for table, rows in ROWS.items():
-        project.lake.append(table.name, pa.Table.from_pylist(rows, table.schema))
+    fill(project)
     command = ["identity", "show", identifier, "--project", str(project.folder), "--json"]
     lines = json.loads(CliRunner().invoke(app, command, catch_exceptions=False).stdout)["identity"]
     assert [(line["fact"], line["what"], line["detail"]) for line in lines] == [
@@ -62,3 +70,52 @@ def test_a_person_is_shown_by_any_identifier_and_by_a_name_of_long_ago(make_proj
         ("merge", "c2", "into c1, by user_id:ada - domain_userid:c2"),
         ("conflict", "user_id:ada - domain_userid:c9", "limit of user_id"),
     ]
+
+
+def test_what_is_only_probable_of_a_person_is_shown_with_its_reason(make_project: Make) -> None:
+    project = make_project(model={"identity": {"links": "identity_links"}})
+    fill(project)
+    before = len(project.identity("c2"))
+    link = {"kind_a": "domain_userid", "value_a": "c2", "kind_b": "domain_userid"}
+    links = [{**link, "value_b": "c9", "score": 0.97, "because": "the name"}, {**link, "value_b": "c8", "score": 0.6}]
+    project.lake.append("identity_links", pa.Table.from_pylist(links, IDENTITY_LINKS.schema))
+    told = [(line.fact, line.what, line.detail) for line in project.identity("ada")][before:]
+    assert told == [
+        ("probable", "domain_userid:c2 - domain_userid:c9", "0.970; the name"),
+        ("below 0.95", "domain_userid:c2 - domain_userid:c8", "0.600"),
+    ]
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # dbt leaves its log file open
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of dbt's own libraries
+def test_records_are_matched_when_they_changed_and_people_are_built_anew_by_what_was_found(make_project: Make) -> None:
+    matching = {
+        "records": [{"table": "contacts", "identifier": "domain_userid", "column": "cookie"}],
+        "compare": {"name": "name", "city": "exact"},
+        "candidates": [["city"], ["name"]],
+        "sure": [["name", "city"]],
+    }
+    identity = {"links": "identity_links", "matching": matching, "min_score": 0.5}
+    project = make_project(model={"identity": identity})
+    assert not project.is_match_due()  # no contacts yet
+    names = ["Ada Lovelace", "Bob Hopper", "Carla Curie", "Dora Noether", "Eve Turing", "Finn Euler"] * 10
+    contacts = [
+        {"cookie": f"c{number}", "name": f"{name} {number % 30}", "city": f"City {number % 30}"}
+        for number, name in enumerate(names, 1)
+    ]
+    project.lake.overwrite("contacts", pa.Table.from_pylist(contacts))
+    send(project, payload(*(page_view(duid=f"c{number}", eid=str(uuid.uuid4())) for number in range(1, 61))))
+    project.enrich()
+    told: dict[str, Any] = {}
+    project.follow_up(lambda verb, report: told.update({verb: report}))
+    assert told["match"].joining == 30
+    people = {row["value"]: row["person_id"] for row in rows(project, "identity_identifiers")}
+    assert all(people[f"c{number}"] == people[f"c{number + 30}"] for number in range(1, 31))
+    assert len(set(people.values())) == 30
+    assert not project.is_match_due() and not project.is_build_due()
+    project.lake.overwrite("contacts", pa.Table.from_pylist(contacts[:30]))
+    assert project.is_match_due()
+    project.match()
+    assert project.is_build_due()
+    project.build()
+    assert len({row["person_id"] for row in rows(project, "identity_identifiers")}) == 60

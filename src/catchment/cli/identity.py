@@ -21,3 +21,14 @@ def show(
     For example: catchment identity show user_id:ada
     """
     tell("identity", open_project(project).identity(identifier), as_json)
+
+
+@identity.command("match")
+def match_records(project: ProjectOption = None, as_json: JsonOption = False) -> None:
+    """Find records that describe the same person with Splink, as `model.identity.matching` says.
+
+    The next `catchment build` joins people by what was found; `catchment run` does both when records changed.
+
+    For example: catchment identity match
+    """
+    tell("match", open_project(project).match(), as_json)

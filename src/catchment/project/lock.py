@@ -14,8 +14,8 @@ from catchment.errors import CatchmentError, ProjectBusy
 FOLDER = ".catchment/locks"
 WAIT_S = 10.0
 VERBS = (
-    *("build", "enrich", "forget", "import", "ingest", "measure", "refresh", "replay", "score", "sync", "train"),
-    "upkeep",
+    *("build", "enrich", "forget", "import", "ingest", "match", "measure", "refresh", "replay"),
+    *("score", "sync", "train", "upkeep"),
 )
 """In the order in which they are taken by what needs them all, so that no two wait for each other."""
 

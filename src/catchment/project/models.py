@@ -14,7 +14,7 @@ class ModelVerbs(Opened):
         from catchment.model.build import Choice, build
 
         with self.timed("build") as run:
-            run.counts["events_version"] = self.lake.data_version("events")
+            run.counts |= self._built_from()
             choice = Choice(select, exclude, full_refresh)
             report = build(
                 self.lake, self.engine, self.settings.model, self.folder, choice=choice, progress=self.progress
@@ -30,8 +30,15 @@ class ModelVerbs(Opened):
         return write_docs(self.lake, self.engine, self.settings.model, self.folder)
 
     def is_build_due(self) -> bool:
-        """Say whether events came since the last build that ended well."""
+        """Say whether events, or probable links, came since the last build that ended well."""
         if not self.lake.exists("events"):
             return False
         last = self.last_ok("build")
-        return last is None or last["events_version"] != self.lake.data_version("events")
+        return last is None or any(last.get(name) != version for name, version in self._built_from().items())
+
+    def _built_from(self) -> dict[str, int | None]:
+        links = self.settings.model.identity.links
+        return {
+            "events_version": self.lake.data_version("events"),
+            "links_version": self.lake.data_version(links) if links else None,
+        }

@@ -62,8 +62,10 @@ class Project(
             self.follow_up(on)
 
     def follow_up(self, on: Callable[[str, Any], None] = lambda verb, report: None) -> None:
-        """Do once what is due after enrichment: ingest, build, train, score, refresh, sync and measure."""
+        """Do once what is due after enrichment: from ingest and matching to sync and measure."""
         on("ingest", self.ingest())
+        if self.is_match_due():
+            on("match", self.match())
         if self.is_build_due():
             on("build", self.build())
         if not self.lake.exists("first_touch_features"):

@@ -24,6 +24,7 @@ from catchment.tables.identity import (
     IDENTITY_EDGES,
     IDENTITY_HISTORY,
     IDENTITY_IDENTIFIERS,
+    IDENTITY_LINKS,
     IDENTITY_MERGES,
 )
 from catchment.tables.models import MODEL_BUILDS
@@ -42,6 +43,7 @@ TABLES: dict[str, Table] = {
         MODEL_BUILDS,
         IDENTITY_EDGES,
         IDENTITY_IDENTIFIERS,
+        IDENTITY_LINKS,
         IDENTITY_HISTORY,
         IDENTITY_MERGES,
         IDENTITY_CONFLICTS,
@@ -82,6 +84,7 @@ __all__ = [
     "IDENTITY_EDGES",
     "IDENTITY_HISTORY",
     "IDENTITY_IDENTIFIERS",
+    "IDENTITY_LINKS",
     "IDENTITY_MERGES",
     "MODEL_BUILDS",
     "OFFSET",

@@ -110,3 +110,19 @@ IDENTITY_CHANGES = Table(
         changed_at=TIMESTAMP,
     ),
 )
+
+IDENTITY_LINKS = Table(
+    "identity_links",
+    "model",
+    ("kind_a", "value_a", "kind_b", "value_b"),
+    "one pair of identifiers whose records are alike; the probability that they are one person's, and what is alike",
+    columns(
+        kind_a=STRING,
+        value_a=STRING,
+        kind_b=STRING,
+        value_b=STRING,
+        score=DOUBLE,
+        match_weight=DOUBLE,
+        because=STRING,
+    ),
+)

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from catchment.model.identity.probable import Matching
+
 PLACE = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?")
 TRAITS = "traits"
 """`traits.email` is wherever `model.traits` says that e-mail addresses are told; nowhere where it says nothing."""
@@ -144,6 +146,9 @@ class IdentitySettings(BaseModel):
         "value_b (as identity spells them) and score. They join after what was seen, the likeliest first.",
     )
     min_score: float = Field(default=0.95, ge=0, le=1, description="Links that are less probable join nobody.")
+    matching: Matching | None = Field(
+        default=None, description="How Splink finds probable links, which go to the table that `links` names."
+    )
 
     @model_validator(mode="after")
     def _fits_together(self) -> "IdentitySettings":
@@ -153,8 +158,18 @@ class IdentitySettings(BaseModel):
             raise ValueError(f"identifiers are named twice: {', '.join(sorted(twice))}")
         if "domain_userid" not in names:
             raise ValueError("identifiers must have `domain_userid`: people are made of the sessions of cookies")
+        if self.matching is not None:
+            self._check_matching(self.matching, names)
         _check_blocked("identity", self.blocked, self.blocked_patterns)
         return self
+
+    def _check_matching(self, matching: Matching, names: list[str]) -> None:
+        if self.links is None:
+            raise ValueError("matching needs a table to write to: set `links: identity_links`")
+        for records in matching.records:
+            if records.identifier not in names:
+                known = ", ".join(names)
+                raise ValueError(f"matching: '{records.identifier}' is none of the identifiers, which are {known}")
 
     def identifier(self, name: str) -> Identifier | None:
         """Give the identifier of that kind, None where none is declared."""

@@ -46,7 +46,7 @@ def explain(session: Session, text: str, settings: IdentitySettings) -> list[Lin
         raise DefinitionError(
             f"Nobody is known as '{text}'.", hint=f"Write KIND:VALUE, of the kinds {kinds}; `catchment build` first."
         )
-    return [line for person in people for line in _person(session, person)]
+    return [line for person in people for line in [*_person(session, person), *_probable(session, person, settings)]]
 
 
 def _people_once(session: Session, person: str) -> list[str]:
@@ -104,6 +104,27 @@ def _person(session: Session, person: str) -> list[Line]:
         )
     ]
     return lines + _conflicts(session, who, hers)
+
+
+def _probable(session: Session, person: str, settings: IdentitySettings) -> list[Line]:
+    """Tell what is likely of a person's identifiers, by the table that `links` names; none where there is none."""
+    if settings.links is None:
+        return []
+    hers = "(select kind, value from identity_identifiers where person_id = $p)"
+    rows = _rows(
+        session,
+        f'select * from "{settings.links}" where (kind_a, value_a) in {hers} or (kind_b, value_b) in {hers}'
+        " order by score desc, value_a, value_b",
+        {"p": person},
+    )
+    return [
+        Line(
+            "probable" if row["score"] >= settings.min_score else f"below {settings.min_score}",
+            f"{_named(row, '_a')} - {_named(row, '_b')}",
+            "; ".join(filter(None, [f"{row['score']:.3f}", row.get("because")])),
+        )
+        for row in rows
+    ]
 
 
 def _conflicts(session: Session, who: dict[str, Any], hers: str) -> list[Line]:
