@@ -12,7 +12,7 @@ demo: setup console
 	@mkdir -p demo
 	cd demo && ../$(BIN)/catchment demo $(DEMO)
 
-test: setup $(if $(wildcard console/package.json),console) $(INSTALLED) $(VENV)/.chromium .broker/.installed
+test: setup $(if $(wildcard console/package.json),console) $(INSTALLED) $(VENV)/.chromium .broker/.installed .spark/.installed
 	$(BIN)/python -m pytest $(TEST)
 
 check: setup
@@ -39,6 +39,9 @@ $(VENV)/.chromium: bin/chromium | setup
 
 .broker/.installed: tests/broker/pom.xml bin/broker
 	@sh bin/broker
+
+.spark/.installed: requirements/spark.txt bin/spark | setup
+	@sh bin/spark $(VENV)
 
 CONSOLE_SOURCES := $(shell find console -type f -not -path '*/node_modules/*' 2>/dev/null)
 

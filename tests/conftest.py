@@ -6,7 +6,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadFileScheduling
 
-SHARED = {"tests/journey/test_console.py": "tests/journey/test_journey.py"}
+SHARED = {
+    "tests/journey/test_console.py": "tests/journey/test_journey.py",
+    "tests/spark/test_audiences.py": "tests/spark/test_models.py",
+}
 """Files that stand on the same costly fixture go to one process."""
 
 settings.register_profile("search", deadline=None, suppress_health_check=[HealthCheck.too_slow])
