@@ -1,9 +1,14 @@
 """The champion over HTTP: MLflow's own scoring protocol, and our API with reasons."""
 
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pyarrow as pa
 import pytest
 from fastapi.testclient import TestClient
@@ -12,6 +17,7 @@ from catchment.project import Project
 from catchment.serve.app import create_app
 from catchment.serve.signin import one_time_link
 from catchment.tables import PREDICTION_DRIFT
+from tests.ports import free_port
 
 from .acme import LOGISTIC, fill, site
 
@@ -50,6 +56,39 @@ def test_the_champion_answers_mlflows_protocol_as_the_lake_has_it(project: Proje
     assert answer.status_code == 200
     told = [row[1] for row in answer.json()["predictions"]]
     assert told == pytest.approx(list(champion.score(frame)))
+
+
+def test_the_command_serves_the_champion_until_it_is_stopped(project: Project) -> None:
+    (prediction,) = project.predictions()
+    frame = project._champion(prediction).example()
+    port = free_port()
+    command = [str(Path(sys.executable).with_name("catchment")), "serve-model", prediction.name, "--port", str(port)]
+    child = subprocess.Popen([*command, "--project", str(project.folder)], stderr=subprocess.PIPE, text=True)
+    try:
+        url = f"http://127.0.0.1:{port}"
+        wait_until_healthy(child, f"{url}/ping")
+        split = frame.to_json(orient="split", index=False, double_precision=15)
+        answer = httpx.post(f"{url}/invocations", content=f'{{"dataframe_split": {split}}}', headers=JSON)
+        told = [row[1] for row in answer.json()["predictions"]]
+        assert told == pytest.approx(list(project._champion(prediction).score(frame)))
+        twice = subprocess.run([*command, "--project", str(project.folder)], capture_output=True, text=True, timeout=60)
+        assert twice.returncode == 1
+        assert f"Port {port} on 127.0.0.1 is in use" in twice.stderr
+    finally:
+        child.send_signal(signal.SIGTERM)
+        _, stderr = child.communicate(timeout=30)
+    assert "Traceback" not in stderr
+
+
+def wait_until_healthy(child: subprocess.Popen[str], url: str) -> None:
+    deadline = time.monotonic() + 60
+    while child.poll() is None and time.monotonic() < deadline:
+        try:
+            if httpx.get(url).status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.1)
+    raise AssertionError(f"serve-model did not answer; it has ended with {child.poll()}")
 
 
 def test_the_api_gives_score_decile_label_and_reasons(project: Project) -> None:
