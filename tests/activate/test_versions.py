@@ -10,9 +10,13 @@ from deltalake import write_deltalake
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from catchment.activate import planning
+from catchment.activate import planning, state
+from catchment.activate.changes import Changes, find_changes
 from catchment.activate.definition import Sync, parse_sync
+from catchment.activate.mapping import read_sources
 from catchment.activate.planning import Wishes
+from catchment.activate.state import State
+from catchment.errors import DefinitionError
 
 from .conftest import PEOPLE, World, person
 from .test_modes import Notebook
@@ -119,9 +123,9 @@ def test_the_log_and_the_comparison_of_all_rows_come_to_the_same(
             fed.lake.delta("people").optimize.compact()
     fed.carry(declared(), notebook)
     rows = pl.DataFrame(pl.from_arrow(fed.lake.read("people"))).sort("person_id")
-    state = pl.DataFrame(pl.from_arrow(fed.lake.read("sync_state"))).filter(pl.col("payload").is_not_null())
-    assert sorted(state["row_key"]) == rows["person_id"].to_list()
-    told = dict(zip(state["row_key"], state["payload"].str.json_path_match("$.email"), strict=True))
+    held = pl.DataFrame(pl.from_arrow(fed.lake.read("sync_state"))).filter(pl.col("payload").is_not_null())
+    assert sorted(held["row_key"]) == rows["person_id"].to_list()
+    told = dict(zip(held["row_key"], held["payload"].str.json_path_match("$.email"), strict=True))
     assert told == dict(zip(rows["person_id"], rows["email"], strict=True))
     assert fed.carry(declared(), notebook, Wishes(is_full=False)).unchanged == rows.height
 
@@ -152,3 +156,32 @@ def test_what_one_sync_writes_down_rewrites_no_file_of_another(fed: World) -> No
     fed.settle([person(number, email=f"new{number}@acme.co") for number in range(6)])
     fed.carry(declared(), Notebook())
     assert files("other") == before and not files("noted") & mine
+
+
+def compared(world: World, notebook: Notebook) -> Changes:
+    def read() -> pa.RecordBatchReader:
+        return read_sources(declared(), world.ground().session, world.lake)
+
+    return find_changes(read, declared(), notebook, State(world.lake, declared(), notebook), is_full=False)
+
+
+def test_a_state_too_large_to_be_held_is_compared_in_parts(fed: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    notebook = Notebook(name="notebook")
+    fed.carry(declared(), notebook)
+    merge(fed, person(1, email="new@acme.co"), person(9))
+    fed.lake.delta("people").delete("person_id = 'p0004'")
+    whole = compared(fed, notebook)
+    monkeypatch.setattr(state, "AT_ONCE", 2)
+    parts = compared(fed, notebook)
+    assert sorted(whole.rows["_row_key"]) == sorted(parts.rows["_row_key"]) == ["p0001", "p0009"]
+    assert whole.gone.to_list() == parts.gone.to_list() != []
+    assert whole.quiet == parts.quiet == {"sent": 4}
+
+
+def test_a_key_that_stands_twice_is_refused_though_one_of_its_rows_was_told(fed: World) -> None:
+    notebook = Notebook(name="notebook")
+    fed.carry(declared(), notebook)
+    again = pa.Table.from_pylist([person(3, email="other@acme.co")], PEOPLE)
+    write_deltalake(fed.lake.path("people"), again, mode="append")
+    with pytest.raises(DefinitionError, match="1 have another's"):
+        compared(fed, notebook)

@@ -42,7 +42,6 @@ def forget_rows(
 ) -> list[Forgotten]:
     """Delete the rows of these keys at the destination, and forget here what it held of them."""
     state = State(ground.lake, sync, destination)
-    state.index()
     hashes = pl.DataFrame({"key": keys}, {"key": pl.String}).select(hash_keys(pl.col("key"))).to_series()
     held = state.rows(hashes).filter(pl.col("payload").is_not_null())
     elsewhere = _elsewhere(sync, ground, keys, state.scope)

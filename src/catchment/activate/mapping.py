@@ -30,28 +30,32 @@ def _query(sync: Sync, session: Session, lake: Lake) -> tuple[str, dict[str, str
     aliases = {prediction: f"score_{number}" for number, prediction in enumerate(predictions)}
     selected = _select(sync, _columns(sync, session, lake), aliases)
     parameters = {alias: prediction for prediction, alias in aliases.items()}
-    joins = [
-        f"left join {PROPENSITY_SCORES.name} as {alias}\n"
-        f"    on {alias}.person_id = members.row_key and {alias}.prediction = ${alias}"
-        for alias in aliases.values()
-    ]
     for prediction in predictions:
         _require_prediction(prediction, sync, session, lake)
-    members = f"select cast({sync.key} as string) as row_key\n    from {sync.model}"
+    source = f"from {sync.model} as model"
+    members = ""
     if sync.audience is not None:
         _require_audience(sync, session, lake)
         parameters |= {"audience": sync.audience, "holdout": HOLDOUT}
         members = (
-            f"select distinct person_id as row_key\n    from {AUDIENCE_MEMBERS.name}\n    where audience = $audience"
-            "\n        and left_at is null\n        and coalesce(arm, '') <> $holdout"
+            f"with members as (\n    select distinct person_id as row_key\n    from {AUDIENCE_MEMBERS.name}"
+            "\n    where audience = $audience\n        and left_at is null"
+            "\n        and coalesce(arm, '') <> $holdout\n)\n"
         )
-    columns = ",\n    ".join(f"{column} as column_{number}" for number, column in enumerate(selected))
-    lines = [
-        f"with members as (\n    {members}\n)\nselect\n    members.row_key,\n    {columns}\nfrom members",
-        f"left join {sync.model} as model\n    on cast(model.{sync.key} as string) = members.row_key",
-        *joins,
+        joined = f"on cast(model.{sync.key} as string) = members.row_key"
+        source = f"from members\nleft join {sync.model} as model\n    {joined}"
+    joins = [
+        f"left join {PROPENSITY_SCORES.name} as {alias}\n"
+        f"    on {alias}.person_id = {_key(sync)} and {alias}.prediction = ${alias}"
+        for alias in aliases.values()
     ]
-    return "\n".join(lines), parameters
+    columns = ",\n    ".join(f"{column} as column_{number}" for number, column in enumerate(selected))
+    return "\n".join([f"{members}select\n    {_key(sync)} as row_key,\n    {columns}", source, *joins]), parameters
+
+
+def _key(sync: Sync) -> str:
+    """Give the expression of a row's key; a table's own rows are read once, and joined to nothing for it."""
+    return "members.row_key" if sync.audience is not None else f"cast(model.{sync.key} as string)"
 
 
 def _select(sync: Sync, known: list[str], aliases: dict[str, str]) -> list[str]:
@@ -66,7 +70,7 @@ def _select(sync: Sync, known: list[str], aliases: dict[str, str]) -> list[str]:
 
 def _place(column: str, sync: Sync, aliases: dict[str, str]) -> str:
     if column == sync.key:
-        return "members.row_key"
+        return _key(sync)
     return _score_column(column, aliases) if "." in column else f"model.{column}"
 
 

@@ -83,8 +83,11 @@ def plan_sync(sync: Sync, destination: Destination, ground: Ground, state: State
     looks_at_all = wishes.is_full or wishes.retries_rejected or sync.mode == "snapshot"
     changes = None if looks_at_all or is_judged else find_changes_since(sync, destination, ground.lake, state, versions)
     if changes is None:
-        sources = _allowed(read_sources(sync, ground.session, ground.lake), ground.may_send)
-        changes = find_changes(sources, sync, destination, state.index(), is_full=looks_at_all)
+
+        def read() -> pa.RecordBatchReader:
+            return _allowed(read_sources(sync, ground.session, ground.lake), ground.may_send)
+
+        changes = find_changes(read, sync, destination, state, is_full=looks_at_all)
     concerned = pl.concat([changes.rows["row_hash"], changes.gone.alias("row_hash")])
     rendered = render_rows(changes.rows, sync, destination)
     changes = replace(changes, rows=changes.rows.clear())  # their payloads stand for them from here on

@@ -23,6 +23,8 @@ SMALL = 100_000
 """Up to so many rows, a run leaves one row for each key; beyond, only once a quarter of the rows is out of date."""
 PART = 50_000
 """Rows that are held at a time while a state is tidied."""
+AT_ONCE = 10_000_000
+"""Rows that are compared at a time; each takes some twenty bytes."""
 SEED = 1_847
 TIMES = pl.Datetime("us", "UTC")
 IS_THERE = pl.col("identity").is_not_null().alias("is_there")
@@ -32,6 +34,15 @@ IS_THERE = pl.col("identity").is_not_null().alias("is_there")
 def hash_keys(keys: pl.Series | pl.Expr) -> Any:
     """Give a number for each key, the same for ever on one version of Polars."""
     return keys.hash(seed=SEED).reinterpret(signed=True)
+
+
+STATUSES = pl.Enum(["sent", "rejected", "skipped", "pending", "removed", "forgotten", "retry", "unknown", "sending"])
+"""All that may have become of a row."""
+
+
+def in_part(number: int, parts: int) -> pl.Expr:
+    """Say of each row whether it is of that part, by its hash."""
+    return pl.lit(True) if parts == 1 else pl.col("row_hash").reinterpret(signed=False) % parts == number
 
 
 class State:
@@ -44,25 +55,28 @@ class State:
         self.sequence: int | None = None
         self.is_changed = False
 
-    def index(self, hashes: pl.Series | None = None) -> pl.DataFrame:
-        """Give row_hash, source_hash, last_status, is_twin and is_there of all rows or of some, without payloads."""
-        rows = self._those(hashes).select(
-            "row_hash",
-            "source_hash",
-            "scope",
-            "last_status",
-            pl.col("reason").str.starts_with("another row").fill_null(False).alias("is_twin"),
-            IS_THERE,
-            "sequence",
-        )
-        newest = _newest(rows.collect(), "row_hash")
-        return newest.filter(pl.col("scope") == self.scope).drop("scope")
+    def index(self, hashes: pl.Series) -> pl.DataFrame:
+        """Give row_hash, source_hash, last_status, is_twin and is_there of some rows, without payloads."""
+        newest = _newest(_brief(self._those(hashes), self.scope).collect(), "row_hash")
+        return newest.filter("is_here").drop("is_here", "sequence").with_columns(pl.col("last_status").cast(pl.String))
+
+    def part(self, number: int, parts: int) -> pl.DataFrame:
+        """Give the same of all rows of one part, in the order of their hash; last_status is an enumeration here."""
+        brief = _brief(self._scan().filter(in_part(number, parts)), self.scope)
+        if not self._scan().select((pl.col("sequence") > 0).any()).collect().item():
+            return _ordered(brief.filter("is_here").drop("is_here", "sequence").collect(engine="streaming"), "row_hash")
+        ordered = _ordered(brief.collect(engine="streaming"), "row_hash", "sequence")
+        is_newest = (pl.col("row_hash") != pl.col("row_hash").shift(-1)).fill_null(True)
+        return ordered.filter(is_newest & pl.col("is_here")).drop("is_here", "sequence")
+
+    def parts(self) -> int:
+        """Say in how many parts all rows are to be read, so that memory stays small however many there are."""
+        total = int(self._scan().select(pl.len()).collect().item())
+        return max(1, -(-total // AT_ONCE))
 
     def statuses(self) -> dict[str, int]:
         """Count the rows by what last became of them."""
-        rows = self._scan().select("row_hash", "scope", "last_status", "sequence").collect()
-        newest = _newest(rows, "row_hash").filter(pl.col("scope") == self.scope)
-        return dict(newest.group_by("last_status").len().iter_rows())
+        return dict(self._counts().group_by("last_status").agg(pl.col("len").sum()).iter_rows())
 
     def has_twins(self) -> bool:
         """Say whether a row may be left out because of another, so that what happens to that one matters to it."""
@@ -71,9 +85,18 @@ class State:
 
     def count_there(self) -> int:
         """Count the rows that the destination holds."""
-        rows = self._scan().select("row_hash", "scope", IS_THERE, "sequence")
-        newest = _newest(rows.collect(), "row_hash").filter(pl.col("scope") == self.scope)
-        return int(newest["is_there"].sum())
+        return int(self._counts().filter("is_there")["len"].sum())
+
+    def _counts(self) -> pl.DataFrame:
+        """Count the rows by last_status and is_there as they stream by; only what is not settled is held."""
+        brief = _brief(self._scan(), self.scope).drop("source_hash")
+        fresh = _newest(brief.filter(pl.col("sequence") > 0).collect(), "row_hash")
+        settled = brief.filter(pl.col("sequence") == 0)
+        if not fresh.is_empty():
+            settled = settled.filter(~pl.col("row_hash").is_in(fresh["row_hash"].implode()))
+        by = ("last_status", "is_there")
+        counted = [rows.filter("is_here").group_by(by).agg(pl.len()) for rows in (settled, fresh.lazy())]
+        return pl.concat(counted).collect(engine="streaming").with_columns(pl.col("last_status").cast(pl.String))
 
     def rows(self, hashes: pl.Series) -> pl.DataFrame:
         """Give all that is known of the rows of these hashes."""
@@ -139,8 +162,8 @@ class State:
             self.sequence = int(self._scan().select(pl.col("sequence").max()).collect().item() or 0)
         return self.sequence
 
-    def _those(self, hashes: pl.Series | None) -> pl.LazyFrame:
-        return self._scan() if hashes is None else self._scan().filter(pl.col("row_hash").is_in(hashes.implode()))
+    def _those(self, hashes: pl.Series) -> pl.LazyFrame:
+        return self._scan().filter(pl.col("row_hash").is_in(hashes.implode()))
 
     def _scan(self) -> pl.LazyFrame:
         if not self.lake.exists(SYNC_STATE.name):
@@ -168,6 +191,27 @@ def as_table(rows: pl.DataFrame, schema: pa.Schema) -> pa.Table:
 def moment(at: datetime | None) -> pl.Expr:
     """Give a moment as a column has it."""
     return pl.lit(at, TIMES)
+
+
+def _brief(rows: pl.LazyFrame, scope: str) -> pl.LazyFrame:
+    """Give of each row what is compared, in a few bytes."""
+    return rows.select(
+        "row_hash",
+        "source_hash",
+        (pl.col("scope") == scope).alias("is_here"),
+        pl.col("last_status").cast(STATUSES),
+        pl.col("reason").str.starts_with("another row").fill_null(False).alias("is_twin"),
+        IS_THERE,
+        "sequence",
+    )
+
+
+def _ordered(rows: pl.DataFrame, *by: str) -> pl.DataFrame:
+    """Sort by row_hash first, a sixteenth of its range at a time: to sort all at once takes thrice the memory."""
+    width = 2**60
+    starts = range(-(2**63), 2**63, width)
+    ranges = (pl.col("row_hash").is_between(start, start + width - 1) for start in starts)
+    return pl.concat([rows.filter(is_within).sort(*by) for is_within in ranges])
 
 
 def _newest(rows: pl.DataFrame, key: str) -> pl.DataFrame:
