@@ -27,11 +27,12 @@ from catchment.tables import EVENTS, OFFSET
 COMMITS = 600
 ROWS = 100
 ROUNDS = 11
-START = datetime(2026, 3, 1, tzinfo=UTC)
+START = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+"""Today, so that the day goes on while it is streamed and is over when upkeep comes at the end."""
 QUERIES = {
     "count by event": "select event_name, count(*) as n from events group by event_name",
     "one event since": "select count(distinct domain_userid) as n from events where event_name = 'link_click' "
-    "and collector_tstamp >= timestamp '2026-03-01 12:00:00+00'",
+    f"and collector_tstamp >= timestamp '{START + timedelta(hours=12):%Y-%m-%d %H:%M:%S}+00'",
 }
 
 

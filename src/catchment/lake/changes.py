@@ -1,6 +1,5 @@
 """Which files came into a table between two of its versions, read from its Delta log."""
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import unquote
@@ -8,11 +7,10 @@ from urllib.parse import unquote
 import pyarrow as pa
 import pyarrow.dataset as ds
 from deltalake import DeltaTable
-from deltalake.fs.fs_handler import DeltaStorageHandler
-from pyarrow.fs import FileSystem, PyFileSystem
 
 from catchment.errors import LakeError
 from catchment.lake.lake import Lake
+from catchment.lake.log import files_of, read_entry
 
 
 class Appended:
@@ -29,7 +27,7 @@ class Appended:
         if not self.paths:
             return schema.empty_table().to_reader()
         files = ds.dataset(
-            self.paths, schema=schema, format="parquet", filesystem=_files(self._delta), partitioning=_hive(whole)
+            self.paths, schema=schema, format="parquet", filesystem=files_of(self._delta), partitioning=_hive(whole)
         )
         return files.scanner(columns=columns).to_reader()
 
@@ -41,10 +39,10 @@ def appended_since(lake: Lake, table: str, version: int) -> Appended | None:
     they stand.
     """
     delta = lake.delta(table)
-    files = _files(delta)
+    files = files_of(delta)
     paths = []
     for number in range(version + 1, delta.version() + 1):
-        actions = _actions(files, number)
+        actions = read_entry(files, number)
         if actions is None:
             return None
         changes = [change for action in actions for change in _changes(action)]
@@ -62,20 +60,11 @@ def still_stands(lake: Lake, table: str, versions: Sequence[int]) -> bool:
         for version in versions:
             delta = lake.delta(table, version)
             paths = pa.table(delta.get_add_actions())["path"].to_pylist()
-            if any(not info.is_file for info in _files(delta).get_file_info(paths)):
+            if any(not info.is_file for info in files_of(delta).get_file_info(paths)):
                 return False
     except LakeError:
         return False
     return True
-
-
-def _actions(files: FileSystem, version: int) -> list[dict[str, Any]] | None:
-    path = f"_delta_log/{version:020}.json"
-    try:
-        with files.open_input_stream(path) as stream:
-            return [json.loads(line) for line in stream.read().splitlines() if line.strip()]
-    except FileNotFoundError:
-        return None
 
 
 def _changes(action: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -83,10 +72,6 @@ def _changes(action: dict[str, Any]) -> Iterator[tuple[str, str]]:
         change = action.get(kind)
         if change is not None and change.get("dataChange", True):
             yield kind, unquote(change["path"])
-
-
-def _files(delta: DeltaTable) -> FileSystem:
-    return PyFileSystem(DeltaStorageHandler.from_table(delta._table))
 
 
 def _hive(schema: pa.Schema) -> ds.Partitioning:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.fs.fs_handler import DeltaStorageHandler
 from pyarrow.fs import FileSelector, PyFileSystem
@@ -25,6 +25,9 @@ _UPKEEP = {"OPTIMIZE", "SET TBLPROPERTIES", "VACUUM START", "VACUUM END"}
 
 RECENT = 20
 """Commits that are looked at first: each is a file, and a day of streaming leaves many thousands."""
+
+_LOG_STAYS = PostCommitHookProperties(cleanup_expired_logs=False)
+"""To look for entries of the log that are too old, delta-rs lists all of it: upkeep does so, not each commit."""
 
 COMMIT_TRIES = 15
 """Writers that meet at one table try again: each that loses lost to one that won, so so many may meet."""
@@ -67,6 +70,11 @@ class Lake:
         try:
             return DeltaTable(self.path(table), version=version, storage_options=self.storage_options)
         except TableNotFoundError as error:
+            if version is not None and self.exists(table):
+                raise LakeError(
+                    f"Version {version} of table '{table}' cannot be read any more.",
+                    hint="Its log was cleaned up; lake.upkeep.retention_hours says how long versions are kept.",
+                ) from error
             raise LakeError(f"The lake has no table '{table}' yet.", hint="`catchment run` fills it.") from error
         except (OSError, DeltaError) as error:
             raise self._unusable(table, "read", error) from error
@@ -218,6 +226,7 @@ class Lake:
 
     def _write(self, table: str, rows: Any, delta: DeltaTable | None, **how: Any) -> None:
         made: dict[str, Any] = {"storage_options": self.storage_options, "writer_properties": parts_of(table)}
+        made["post_commithook_properties"] = _LOG_STAYS
         if delta is None and not self.exists(table):
             properties = properties_of(table, rows.schema, self.retention_hours)
             made |= {"configuration": properties, "partition_by": partition_of(table, rows.schema)}

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from catchment.errors import DefinitionError
+from catchment.lake.log import written_at
 from catchment.project.opened import Opened
 from catchment.tables import BATCHES, EVENTS, FAILED_EVENTS, OFFSET
 
@@ -90,15 +91,13 @@ class TraceVerbs(Opened):
     def _committed(self, row: dict[str, Any]) -> Iterator[Step]:
         yield Step("enrich", "valid", f"events, event_name {row['event_name']}", at=row["collector_tstamp"])
         loaded = row["load_tstamp"]
-        history = self.lake.delta(EVENTS.name).history()
-        writes = [entry for entry in history if entry.get("operation") == "WRITE"]
-        later = [entry["version"] for entry in writes if entry["timestamp"] >= int(loaded.timestamp() * 1000)]
+        version = written_at(self.lake, EVENTS.name, int(loaded.timestamp() * 1000))
         batch = self.lake.read(BATCHES.name, filters=[("committed_at", "=", loaded)]).to_pylist()
         origin = (
             f"log {batch[0]['log_id']}, offsets {batch[0]['first_offset']}-{batch[0]['last_offset']}" if batch else ""
         )
-        version = f"version {min(later)}" if later else "a version older than the log of the table"
-        yield Step("lake", f"committed in {version}", f"events/{row['file']}", origin, loaded)
+        told = "a version older than the log of the table" if version is None else f"version {version}"
+        yield Step("lake", f"committed in {told}", f"events/{row['file']}", origin, loaded)
         sessions = self._rows("sessions", "domain_sessionid", row["domain_sessionid"])
         for session in sessions:
             facts = ", ".join(f"{name} {session[name]}" for name in SESSION if name in session)
