@@ -98,26 +98,36 @@ def sequence_fact(condition: Sequence, catalog: Catalog, scope: Scope, place: st
     positive = flags[1:-1] if condition.is_denied else flags[1:]
     if positive:
         rows = _of_whom_may(rows, [flags[0], *positive])
-    rows = rows.group_by([WHOSE, AT]).agg(**{flag: rows[flag].max() for flag in flags})
-    window = ibis.interval(seconds=round(condition.within_days * 86_400))
+    if not _are_apart(condition.steps()):
+        rows = rows.group_by([WHOSE, AT]).agg(**{flag: rows[flag].max() for flag in flags})
+    # Of events of one moment the later steps stand first, so that none is before or after another of them.
+    order = [AT, *(ibis.desc(flag) for flag in reversed(flags[1:]))]
+    window_s = round(condition.within_days * 86_400)
+    window = ibis.interval(seconds=window_s)
     reached = rows[flags[0]] == 1
     if condition.within_last_days is not None:
         since = scope.now - timedelta(days=condition.within_last_days)
         reached = reached & (rows[AT] >= fit(since, rows[AT], scope, place))
     rows = rows.mutate(_reached=reached)
     for flag in positive:
-        before = ibis.window(group_by=WHOSE, order_by=AT, preceding=(None, 1))
+        before = ibis.window(group_by=WHOSE, order_by=order, preceding=(None, 1))
         rows = rows.mutate(_before=rows._reached.ifelse(rows[AT], ibis.null(plain(rows[AT].type()))).max().over(before))
         rows = rows.mutate(_reached=((rows[flag] == 1) & (rows._before + window >= rows[AT])).fill_null(False))
     if condition.is_denied:
-        after = ibis.window(group_by=WHOSE, order_by=AT, following=(1, None))
+        after = ibis.window(group_by=WHOSE, order_by=order, following=(1, None))
         denied = (rows[flags[-1]] == 1).ifelse(rows[AT], ibis.null(plain(rows[AT].type()))).min().over(after)
         rows = rows.mutate(_after=denied)
-        is_over = rows[AT] + window <= fit(scope.now, rows[AT], scope, place)
+        is_over = rows[AT] <= fit(scope.now - timedelta(seconds=window_s), rows[AT], scope, place)
         rows = rows.mutate(
             _reached=rows._reached & is_over & (rows._after.isnull() | (rows._after > rows[AT] + window))
         )
     return rows.filter(rows._reached).select(WHOSE).distinct().mutate(**{FACT: ibis.literal(1, "int64")})
+
+
+def _are_apart(steps: tuple[Step, ...]) -> bool:
+    """Say whether no event may be two of the steps, so that each row is one of them."""
+    names = [name for step in steps for name in dict.fromkeys(step.names())]
+    return len(names) == len(set(names))
 
 
 def _of_whom_may(rows: Any, flags: list[str]) -> Any:

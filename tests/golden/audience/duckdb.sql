@@ -1,23 +1,23 @@
 SELECT DISTINCT
-  "t46"."person_id"
+  "t45"."person_id"
 FROM (
   SELECT
-    "t45"."person_id",
-    "t45"."country",
-    "t45"."mkt_medium",
-    "t45"."sessions",
-    "t45"."engaged_time_in_s",
-    "t45"."converted",
-    "t45"."last_seen_tstamp",
-    "t45"."_fact0",
-    "t45"."_fact1",
-    "t45"."_fact2",
-    "t45"."_fact3",
-    "t45"."_fact4",
-    "t45"."_place",
-    "t45"."_all",
+    "t44"."person_id",
+    "t44"."country",
+    "t44"."mkt_medium",
+    "t44"."sessions",
+    "t44"."engaged_time_in_s",
+    "t44"."converted",
+    "t44"."last_seen_tstamp",
+    "t44"."_fact0",
+    "t44"."_fact1",
+    "t44"."_fact2",
+    "t44"."_fact3",
+    "t44"."_fact4",
+    "t44"."_place",
+    "t44"."_all",
     ROW_NUMBER() OVER (
-      ORDER BY MD5("t45"."person_id") ASC, "t45"."person_id" ASC
+      ORDER BY MD5("t44"."person_id") ASC, "t44"."person_id" ASC
       ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
     ) - 1 AS "_draw"
   FROM (
@@ -25,20 +25,20 @@ FROM (
       *
     FROM (
       SELECT
-        "t43"."person_id",
-        "t43"."country",
-        "t43"."mkt_medium",
-        "t43"."sessions",
-        "t43"."engaged_time_in_s",
-        "t43"."converted",
-        "t43"."last_seen_tstamp",
-        "t43"."_fact0",
-        "t43"."_fact1",
-        "t43"."_fact2",
-        "t43"."_fact3",
-        "t43"."_fact4",
+        "t42"."person_id",
+        "t42"."country",
+        "t42"."mkt_medium",
+        "t42"."sessions",
+        "t42"."engaged_time_in_s",
+        "t42"."converted",
+        "t42"."last_seen_tstamp",
+        "t42"."_fact0",
+        "t42"."_fact1",
+        "t42"."_fact2",
+        "t42"."_fact3",
+        "t42"."_fact4",
         ROW_NUMBER() OVER (
-          ORDER BY "t43"."engaged_time_in_s" DESC, "t43"."person_id" ASC
+          ORDER BY "t42"."engaged_time_in_s" DESC, "t42"."person_id" ASC
           ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
         ) - 1 AS "_place",
         COUNT(*) OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS "_all"
@@ -55,8 +55,8 @@ FROM (
             "t14"."converted",
             "t14"."last_seen_tstamp",
             "t32"."_fact0",
-            "t36"."_fact1",
-            "t41"."_fact2",
+            "t35"."_fact1",
+            "t40"."_fact2",
             "t23"."_fact3",
             "t20"."_fact4"
           FROM (
@@ -144,104 +144,92 @@ FROM (
               GROUP BY
                 1
             ) AS "t33"
-          ) AS "t36"
-            ON "t14"."person_id" = "t36"."_fact1_key"
+          ) AS "t35"
+            ON "t14"."person_id" = "t35"."_fact1_key"
           LEFT OUTER JOIN (
             SELECT
-              "t39"."_whose" AS "_fact2_key",
+              "t38"."_whose" AS "_fact2_key",
               1 AS "_fact2"
             FROM (
               SELECT DISTINCT
-                "t38"."_whose"
+                "t37"."_whose"
               FROM (
                 SELECT
-                  "t37"."_whose",
-                  "t37"."_at",
-                  "t37"."_step0",
-                  "t37"."_step1",
-                  "t37"."_reached"
+                  "t36"."_whose",
+                  "t36"."_at",
+                  "t36"."_step0",
+                  "t36"."_step1",
+                  "t36"."_reached"
                   AND (
-                    (
-                      "t37"."_at" + INTERVAL '172800' SECOND
-                    ) <= MAKE_TIMESTAMPTZ(2026, 5, 1, 12, 0, 0.0, 'UTC')
+                    "t36"."_at" <= MAKE_TIMESTAMPTZ(2026, 4, 29, 12, 0, 0.0, 'UTC')
                   )
                   AND (
                     (
-                      "t37"."_after" IS NULL
+                      "t36"."_after" IS NULL
                     )
                     OR (
-                      "t37"."_after" > (
-                        "t37"."_at" + INTERVAL '172800' SECOND
+                      "t36"."_after" > (
+                        "t36"."_at" + INTERVAL '172800' SECOND
                       )
                     )
                   ) AS "_reached",
-                  "t37"."_after"
+                  "t36"."_after"
                 FROM (
                   SELECT
-                    "t34"."_whose",
-                    "t34"."_at",
-                    "t34"."_step0",
-                    "t34"."_step1",
-                    "t34"."_reached",
-                    MIN(CASE WHEN "t34"."_step1" = 1 THEN "t34"."_at" ELSE CAST(NULL AS TIMESTAMPTZ) END) OVER (
-                      PARTITION BY "t34"."_whose"
-                      ORDER BY "t34"."_at" ASC
+                    "t31"."_whose",
+                    "t31"."_at",
+                    "t31"."_step0",
+                    "t31"."_step1",
+                    "t31"."_reached",
+                    MIN(CASE WHEN "t31"."_step1" = 1 THEN "t31"."_at" ELSE CAST(NULL AS TIMESTAMPTZ) END) OVER (
+                      PARTITION BY "t31"."_whose"
+                      ORDER BY "t31"."_at" ASC, "t31"."_step1" DESC
                       ROWS BETWEEN 1 following AND UNBOUNDED FOLLOWING
                     ) AS "_after"
                   FROM (
                     SELECT
-                      "t31"."_whose",
-                      "t31"."_at",
-                      "t31"."_step0",
-                      "t31"."_step1",
-                      "t31"."_step0" = 1 AS "_reached"
+                      "t27"."_whose",
+                      "t27"."_at",
+                      "t27"."_step0",
+                      "t27"."_step1",
+                      "t27"."_step0" = 1 AS "_reached"
                     FROM (
                       SELECT
-                        "t27"."_whose",
-                        "t27"."_at",
-                        MAX("t27"."_step0") AS "_step0",
-                        MAX("t27"."_step1") AS "_step1"
+                        COALESCE("t12"."_name", "t22"."_whose") AS "_whose",
+                        "t22"."_at",
+                        "t22"."_step0",
+                        "t22"."_step1"
                       FROM (
                         SELECT
-                          COALESCE("t12"."_name", "t22"."_whose") AS "_whose",
-                          "t22"."_at",
-                          "t22"."_step0",
-                          "t22"."_step1"
-                        FROM (
-                          SELECT
-                            "t6"."domain_userid" AS "_whose",
-                            "t6"."derived_tstamp" AS "_at",
-                            CAST(COALESCE("t6"."event_name" IN ('page_view'), FALSE) AS BIGINT) AS "_step0",
-                            CAST(COALESCE("t6"."event_name" IN ('signup'), FALSE) AS BIGINT) AS "_step1"
-                          FROM "events" AS "t6"
-                          WHERE
-                            "t6"."domain_userid" IS NOT NULL
-                            AND "t6"."derived_tstamp" IS NOT NULL
-                            AND (
-                              COALESCE("t6"."event_name" IN ('page_view'), FALSE)
-                              OR COALESCE("t6"."event_name" IN ('signup'), FALSE)
-                            )
-                        ) AS "t22"
-                        LEFT OUTER JOIN (
-                          SELECT
-                            "t5"."domain_userid" AS "_known",
-                            "t5"."person_id" AS "_name"
-                          FROM "user_mapping" AS "t5"
-                        ) AS "t12"
-                          ON "t22"."_whose" = "t12"."_known"
-                      ) AS "t27"
-                      GROUP BY
-                        1,
-                        2
-                    ) AS "t31"
-                  ) AS "t34"
-                ) AS "t37"
-              ) AS "t38"
+                          "t6"."domain_userid" AS "_whose",
+                          "t6"."derived_tstamp" AS "_at",
+                          CAST(COALESCE("t6"."event_name" IN ('page_view'), FALSE) AS BIGINT) AS "_step0",
+                          CAST(COALESCE("t6"."event_name" IN ('signup'), FALSE) AS BIGINT) AS "_step1"
+                        FROM "events" AS "t6"
+                        WHERE
+                          "t6"."domain_userid" IS NOT NULL
+                          AND "t6"."derived_tstamp" IS NOT NULL
+                          AND (
+                            COALESCE("t6"."event_name" IN ('page_view'), FALSE)
+                            OR COALESCE("t6"."event_name" IN ('signup'), FALSE)
+                          )
+                      ) AS "t22"
+                      LEFT OUTER JOIN (
+                        SELECT
+                          "t5"."domain_userid" AS "_known",
+                          "t5"."person_id" AS "_name"
+                        FROM "user_mapping" AS "t5"
+                      ) AS "t12"
+                        ON "t22"."_whose" = "t12"."_known"
+                    ) AS "t27"
+                  ) AS "t31"
+                ) AS "t36"
+              ) AS "t37"
               WHERE
-                "t38"."_reached"
-            ) AS "t39"
-          ) AS "t41"
-            ON "t14"."person_id" = "t41"."_fact2_key"
+                "t37"."_reached"
+            ) AS "t38"
+          ) AS "t40"
+            ON "t14"."person_id" = "t40"."_fact2_key"
           LEFT OUTER JOIN (
             SELECT
               "t15"."_whose" AS "_fact3_key",
@@ -268,28 +256,28 @@ FROM (
             ) AS "t10"
           ) AS "t20"
             ON "t14"."person_id" = "t20"."_fact4_key"
-        ) AS "t42"
+        ) AS "t41"
         WHERE
           NOT (
-            COALESCE("t42"."country" IN ('DE', 'it''s'), FALSE)
+            COALESCE("t41"."country" IN ('DE', 'it''s'), FALSE)
           )
-          AND COALESCE("t42"."last_seen_tstamp" >= MAKE_TIMESTAMPTZ(2026, 4, 1, 12, 0, 0.0, 'UTC'), FALSE)
-          AND COALESCE(COALESCE("t42"."_fact0", 0) >= 2, FALSE)
-          AND COALESCE(COALESCE("t42"."_fact1", 0) >= 3, FALSE)
-          AND COALESCE("t42"."_fact2", 0) = 1
+          AND COALESCE("t41"."last_seen_tstamp" >= MAKE_TIMESTAMPTZ(2026, 4, 1, 12, 0, 0.0, 'UTC'), FALSE)
+          AND COALESCE(COALESCE("t41"."_fact0", 0) >= 2, FALSE)
+          AND COALESCE(COALESCE("t41"."_fact1", 0) >= 3, FALSE)
+          AND COALESCE("t41"."_fact2", 0) = 1
           AND (
             (
-              COALESCE("t42"."_fact3", 0) = 1
+              COALESCE("t41"."_fact3", 0) = 1
             )
             OR NOT (
-              COALESCE("t42"."_fact4", 0) = 1
+              COALESCE("t41"."_fact4", 0) = 1
             )
           )
-      ) AS "t43"
-    ) AS "t44"
+      ) AS "t42"
+    ) AS "t43"
     WHERE
-      "t44"."_place" < CAST(CEIL("t44"."_all" * 0.1) AS BIGINT)
-  ) AS "t45"
-) AS "t46"
+      "t43"."_place" < CAST(CEIL("t43"."_all" * 0.1) AS BIGINT)
+  ) AS "t44"
+) AS "t45"
 WHERE
-  "t46"."_draw" < 1000
+  "t45"."_draw" < 1000
