@@ -8,7 +8,7 @@ import orjson
 import polars as pl
 import pytest
 
-from catchment.activate import ActivateSettings
+from catchment.activate import ActivateSettings, render
 from catchment.activate.definition import Sync, parse_sync
 from catchment.activate.destination import Destination, open_destination
 from catchment.activate.render import ROW_KEY, fill_variables, render_rows
@@ -87,3 +87,19 @@ def test_a_source_that_cannot_be_is_refused_with_file_and_key(source: Any, says:
     with pytest.raises(DefinitionError, match=says) as refused:
         declared(x=source)
     assert str(refused.value).startswith("syncs/hello.yml: ")
+
+
+def test_payloads_that_are_made_in_parts_are_those_made_at_once(
+    braze: Destination, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = [f"k{number}" for number in range(7)]
+    people = ["p0", "p1", "p2", "p0", "p4", None, "p1"]
+    ages = ["7", None, "old", "8", None, "9", "x"]
+    rows = pl.DataFrame({ROW_KEY: keys[::-1], "person_id": people[::-1], "age": ages[::-1]})
+    sync = declared(age={"column": "age", "type": "integer"})
+    whole = render_rows(rows, sync, braze)
+    monkeypatch.setattr(render, "AT_ONCE", 2)
+    parts = render_rows(rows, sync, braze)
+    assert whole.wanted.equals(parts.wanted)
+    assert whole.left_out.equals(parts.left_out)
+    assert whole.wanted["row_key"].to_list() == ["k0", "k1", "k4"]

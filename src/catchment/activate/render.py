@@ -11,6 +11,8 @@ from catchment.activate.destination import LEFT_OUT, Destination
 from catchment.activate.fields import Source, as_source, render_template, template_columns
 
 ROW_KEY = "_row_key"
+AT_ONCE = 50_000
+"""Rows whose payloads are made at a time; what it takes to make them is a few times what they are."""
 OPEN, CLOSE = "\ue000", "\ue001"
 """Around the name of a variable in a payload that is compared and kept; filled when the row is sent."""
 TYPES: dict[str, Any] = {
@@ -38,6 +40,11 @@ class Rows(NamedTuple):
 
 def render_rows(rows: pl.DataFrame, sync: Sync, destination: Destination) -> Rows:
     """Make payloads of rows: `_row_key` and one column for each that the sync names."""
+    parts = rows.iter_slices(AT_ONCE) if rows.height > AT_ONCE else [rows]
+    return _parted(pl.concat([_render_part(part, sync, destination) for part in parts]))
+
+
+def _render_part(rows: pl.DataFrame, sync: Sync, destination: Destination) -> pl.DataFrame:
     named, faults = _name(rows, sync)
     shaped = destination.shape(_plain(named), sync)
     reason = pl.Series(LEFT_OUT, faults, dtype=pl.String)
@@ -158,7 +165,7 @@ def _plain(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _payloads(shaped: pl.DataFrame, identity: list[str]) -> Rows:
+def _payloads(shaped: pl.DataFrame, identity: list[str]) -> pl.DataFrame:
     payload = [name for name in shaped.columns if name not in (ROW_KEY, LEFT_OUT, *HASHES)]
     along = [name for name in HASHES if name in shaped.columns]
     rows = shaped.select(
@@ -167,16 +174,20 @@ def _payloads(shaped: pl.DataFrame, identity: list[str]) -> Rows:
         _json([name for name in payload if name in identity]).alias("identity"),
         pl.col(LEFT_OUT).cast(pl.String).alias("reason"),
         *along,
-    ).sort("row_key")
+    )
+    return rows.with_columns(_hashes("payload").alias("fingerprint"), _hashes("identity"))
+
+
+def _parted(rows: pl.DataFrame) -> Rows:
+    """Leave out what cannot be sent, and of rows with one identity all but the first by key."""
+    along = [name for name in HASHES if name in rows.columns]
+    rows = rows.sort("row_key")
     sendable = rows.filter(pl.col("reason").is_null())
     is_twin = ~pl.col("identity").is_first_distinct()
     twins = sendable.filter(is_twin).with_columns(pl.lit(TWIN).alias("reason"))
-    wanted = sendable.filter(~is_twin).with_columns(
-        _hashes("payload").alias("fingerprint"), _hashes("identity").alias("identity")
-    )
     left_out = pl.concat([rows.filter(pl.col("reason").is_not_null()), twins])
-    kept = ["row_key", "payload", "fingerprint", "identity", *along]
-    return Rows(wanted.select(kept), left_out.select("row_key", "reason", *along))
+    wanted = sendable.filter(~is_twin).select("row_key", "payload", "fingerprint", "identity", *along)
+    return Rows(wanted, left_out.select("row_key", "reason", *along))
 
 
 def _json(columns: list[str]) -> pl.Expr:

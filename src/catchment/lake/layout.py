@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import WriterProperties
 
-from catchment.tables import CLUSTER_KEY, COLLECTOR_DATE, EVENTS, FAILED_EVENTS, TABLES
+from catchment.tables import CLUSTER_KEY, COLLECTOR_DATE, EVENTS, FAILED_EVENTS, SYNC_STATE, TABLES
 
 BUCKETS = 64
 """Visitors are spread over so many: of a day of many files, one visitor's deletion rewrites about as small a part."""
@@ -20,6 +20,9 @@ CHECKPOINT_COMMITS = 50
 
 EVENTS_TOGETHER = 25_000
 """Events in one part of a file: they stand by name, so a question about one name reads few parts and not the day."""
+
+TOGETHER = {EVENTS.name: EVENTS_TOGETHER, SYNC_STATE.name: 50_000}
+"""Rows in one part of a file, which a writer holds whole; of other tables as many as it likes."""
 
 _VISITOR = ("domain_userid", "network_userid", "user_id", "user_ipaddress")
 
@@ -46,7 +49,7 @@ def properties_of(table: str, schema: pa.Schema, retention_hours: int) -> dict[s
 
 def parts_of(table: str, at_most: int | None = None) -> WriterProperties | None:
     """Say how many rows of a table stand together in its files; None for as the writer likes."""
-    together = EVENTS_TOGETHER if table == EVENTS.name else at_most
+    together = TOGETHER.get(table, at_most)
     if together is None:
         return None
     return WriterProperties(compression="SNAPPY", max_row_group_size=min(together, at_most or together))
