@@ -21,8 +21,8 @@ CHECKPOINT_COMMITS = 50
 EVENTS_TOGETHER = 25_000
 """Events in one part of a file: they stand by name, so a question about one name reads few parts and not the day."""
 
-TOGETHER = {EVENTS.name: EVENTS_TOGETHER, SYNC_STATE.name: 50_000}
-"""Rows in one part of a file, which a writer holds whole; of other tables as many as it likes."""
+STATE_TOGETHER = 50_000
+"""Rows of a sync's state in one part of a file, which a writer holds whole."""
 
 _VISITOR = ("domain_userid", "network_userid", "user_id", "user_ipaddress")
 
@@ -49,7 +49,7 @@ def properties_of(table: str, schema: pa.Schema, retention_hours: int) -> dict[s
 
 def parts_of(table: str, at_most: int | None = None) -> WriterProperties | None:
     """Say how many rows of a table stand together in its files; None for as the writer likes."""
-    together = TOGETHER.get(table, at_most)
+    together = {EVENTS.name: EVENTS_TOGETHER, SYNC_STATE.name: STATE_TOGETHER}.get(table, at_most)
     if together is None:
         return None
     return WriterProperties(compression="SNAPPY", max_row_group_size=min(together, at_most or together))
