@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import lightgbm
@@ -63,3 +64,15 @@ def test_a_model_of_one_leaf_moves_nobody() -> None:
     options = {"objective": "binary", "verbose": -1, "num_threads": 1, "min_data_in_leaf": 400}
     flat = lightgbm.train(options, lightgbm.Dataset(rows, rows[:, 2]), 3)
     assert not Shap(flat).values(rows).any()
+
+
+def test_a_model_scores_as_ever_while_other_threads_ask_for_reasons(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(treeshap, "KINDS", 1)  # so that every batch asks every tree
+    model, rows = BOOSTERS[24], people(3000, 3)
+    scores, shap = model.predict(rows, num_threads=1), Shap(model)
+    reasons = shap.values(rows)
+    with ThreadPoolExecutor(3) as pool:
+        asked = [pool.submit(shap.values, rows) for _ in range(8)]
+        told = [pool.submit(model.predict, rows, num_threads=1) for _ in range(60)]
+        assert all(np.array_equal(one.result(), scores) for one in told)
+        assert all(np.array_equal(one.result(), reasons) for one in asked)

@@ -6,6 +6,8 @@ are what LightGBM gives for the whole model, at a tenth of the time.
 """
 
 from collections.abc import Iterator
+from copy import deepcopy
+from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,10 +35,15 @@ class _Tree(NamedTuple):
 
 
 class Shap:
-    """The SHAP values of one model for many people."""
+    """The SHAP values of one model for many people; safe to share between threads.
+
+    LightGBM keeps in the model which trees it was last asked for, so another thread that scores by the same model
+    meanwhile would be answered by one tree. Trees are therefore asked of a copy, one at a time.
+    """
 
     def __init__(self, booster: Any) -> None:
-        self._booster = booster
+        self._booster = deepcopy(booster)
+        self._asking = Lock()
         self._columns = booster.num_feature()
         nodes = [list(_splits(tree["tree_structure"])) for tree in booster.dump_model()["tree_info"]]
         self._bins = _bins([node for tree in nodes for node in tree])
@@ -74,9 +81,10 @@ class Shap:
         people = np.zeros((len(kinds), self._columns))
         for question, stride in zip(tree.questions, tree.strides, strict=True):
             people[:, question.column] = question.examples[kinds // stride % len(question.examples)]
-        given = self._booster.predict(
-            people, pred_contrib=True, start_iteration=tree.number, num_iteration=1, num_threads=1
-        )
+        with self._asking:
+            given = self._booster.predict(
+                people, pred_contrib=True, start_iteration=tree.number, num_iteration=1, num_threads=1
+            )
         return [np.ascontiguousarray(given[:, question.column]) for question in tree.questions]
 
 
