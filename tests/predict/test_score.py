@@ -63,6 +63,20 @@ def test_deciles_are_of_one_size_rise_with_the_score_and_make_the_labels(world: 
     assert report.labels == dict(Counter(row["label"] for row in rows))
 
 
+def test_a_stop_between_history_and_scores_leaves_no_score_out_of_the_history(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Lake, "merge", stopped)
+        world.score(PREDICTION)
+    world.score(PREDICTION)
+    told = {(row["person_id"], row["score"]) for row in world.scores("scores")}
+    assert told >= {(row["person_id"], row["score"]) for row in world.scores()} != set()
+
+
 def test_labels_may_begin_at_scores_of_ones_own() -> None:
     labels = Labels(by="score", medium=0.1, high=0.4)
     scores = np.array([0.05, 0.1, 0.39, 0.4])

@@ -221,14 +221,17 @@ def _changed(rows: pa.Table, standing: pa.Table) -> pa.Table:
 
 
 def _write(prediction: Prediction, lake: Lake, changed: pa.Table, standing: pa.Table) -> None:
-    """Write the latest scores, in one commit, and what stands from now on into the history."""
+    """Write what changed into the history, and let it stand from now on, in one commit each.
+
+    The history comes first: who is stopped in between tells of a score twice, and of none too little.
+    """
     if not changed.num_rows:
         if not lake.exists(PROPENSITY_SCORES.name):
             lake.append(PROPENSITY_SCORES.name, changed)
         return
+    lake.append(SCORES.name, changed)
     if changed.num_rows * 2 < standing.num_rows or not lake.exists(PROPENSITY_SCORES.name):
         lake.merge(PROPENSITY_SCORES.name, changed)
     else:
         where = f"prediction = '{prediction.name}'"
         lake.overwrite(PROPENSITY_SCORES.name, pa.concat_tables([changed, _without(standing, changed)]), where=where)
-    lake.append(SCORES.name, changed)
