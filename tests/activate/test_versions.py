@@ -185,3 +185,19 @@ def test_a_key_that_stands_twice_is_refused_though_one_of_its_rows_was_told(fed:
     write_deltalake(fed.lake.path("people"), again, mode="append")
     with pytest.raises(DefinitionError, match="1 have another's"):
         compared(fed, notebook)
+
+
+def test_what_a_killed_run_left_is_tidied_by_the_next_though_it_has_nothing_to_tell(
+    fed: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notebook = Notebook(name="notebook")
+    with monkeypatch.context() as patch:
+        patch.setattr(State, "compact", lambda state: None)  # as if killed before it
+        fed.carry(declared(), notebook)
+    assert fed.lake.read("sync_state").num_rows > 6
+    report = fed.carry(declared(), notebook)
+    assert (report.unchanged, report.sent) == (6, 0)
+    assert sorted(fed.lake.read("sync_state")["row_key"].to_pylist()) == [f"p{number:04}" for number in range(6)]
+    before = fed.lake.version("sync_state")
+    fed.carry(declared(), notebook)
+    assert fed.lake.version("sync_state") == before

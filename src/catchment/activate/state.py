@@ -53,7 +53,6 @@ class State:
         self.sync = sync.name
         self.scope = scope_of(sync, destination)
         self.sequence: int | None = None
-        self.is_changed = False
 
     def index(self, hashes: pl.Series) -> pl.DataFrame:
         """Give row_hash, source_hash, last_status, is_twin and is_there of some rows, without payloads."""
@@ -128,16 +127,12 @@ class State:
             hash_keys(pl.col("row_key")).alias("row_hash"),
         )
         self.lake.append(SYNC_STATE.name, as_table(marked, SYNC_STATE.schema))
-        self.is_changed = True
 
     def compact(self) -> None:
-        """Leave one row for each key, where that is cheap or due."""
-        if not self.is_changed:
-            return
-        total = self._scan().select(pl.len(), (pl.col("sequence") > 0).sum().alias("new")).collect().row(0)
-        if total[0] <= SMALL or total[1] * 4 >= total[0]:
+        """Leave one row for each key, where that is cheap or due; also of what a run left that was killed."""
+        total, new = self._scan().select(pl.len(), (pl.col("sequence") > 0).sum().alias("new")).collect().row(0)
+        if new and (total <= SMALL or new * 4 >= total):
             self.lake.overwrite(SYNC_STATE.name, self._kept, where=f"sync = '{self.sync}'")
-        self.is_changed = False
 
     def _kept(self) -> pa.RecordBatchReader:
         """Read the newest row of each key, a part at a time."""
