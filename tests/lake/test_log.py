@@ -1,4 +1,4 @@
-"""The Delta log of a table that is written all day: short where each commit lists it, whole for who asks."""
+"""The Delta log of a table that is written all day: every version of the retention can be read and found."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,19 +8,18 @@ import pytest
 
 from catchment.errors import LakeError
 from catchment.lake import UpkeepSettings
-from catchment.lake import log as delta_log
 from catchment.lake.changes import appended_since
 from catchment.lake.lake import Lake
 from catchment.lake.layout import CHECKPOINT_COMMITS
-from catchment.lake.log import ASIDE, LOG, put_aside, written_at
+from catchment.lake.log import LOG, written_at
 from catchment.lake.upkeep import tend
 
-KEPT = CHECKPOINT_COMMITS
+COMMITS = 12 * CHECKPOINT_COMMITS
+"""More than any number of newest versions that a reader is likely to go back by."""
 
 
 @pytest.fixture
-def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
-    monkeypatch.setattr(delta_log, "KEPT_VERSIONS", KEPT)
+def lake(tmp_path: Path) -> Lake:
     return Lake(str(tmp_path / "lake"))
 
 
@@ -29,67 +28,43 @@ def write(lake: Lake, count: int) -> None:
         lake.append("runs", pa.table({"run_id": ["r"]}))
 
 
-def entries(lake: Lake, folder: str) -> list[int]:
-    return sorted(int(path.stem) for path in (Path(lake.path("runs")) / folder).glob("*.json"))
+def remove_entries(lake: Lake, before: int) -> None:
+    """Leave the log as it is once the retention of its older entries is over."""
+    for path in (Path(lake.path("runs")) / LOG).glob("0*.json"):
+        if int(path.name[:20]) < before:
+            path.unlink()
 
 
-def test_commits_list_few_entries_however_many_there_were(lake: Lake) -> None:
-    for _ in range(4):
-        write(lake, CHECKPOINT_COMMITS)
-        put_aside(lake, "runs")
-        assert len(entries(lake, LOG)) <= KEPT + CHECKPOINT_COMMITS + 2
-    versions = entries(lake, ASIDE) + entries(lake, LOG)
-    assert versions == list(range(lake.version("runs") + 1))  # type: ignore[operator]
-    assert lake.delta("runs").count() == 4 * CHECKPOINT_COMMITS
+def test_every_version_within_the_retention_can_be_read_however_many_came_since(lake: Lake) -> None:
+    for _ in range(6):
+        write(lake, COMMITS // 6)
+        tend(lake, UpkeepSettings(), datetime.now(UTC))
+    newest = lake.version("runs")
+    assert newest is not None and newest >= COMMITS
+    for version in (0, 1, 7, CHECKPOINT_COMMITS, COMMITS // 6):
+        assert lake.delta("runs", version).to_pyarrow_table().num_rows == version
+    assert lake.delta("runs", COMMITS // 2).version() == COMMITS // 2
+    assert lake.delta("runs").count() == COMMITS
 
 
-def test_every_version_that_stays_can_be_read_and_an_older_one_says_why_not(lake: Lake) -> None:
-    write(lake, 3 * CHECKPOINT_COMMITS)
-    put_aside(lake, "runs")
-    for version in entries(lake, LOG):
-        assert lake.delta("runs", version).version() == version
-    assert lake.delta("runs", lake.version("runs") - KEPT).count() == 2 * CHECKPOINT_COMMITS  # type: ignore[operator]
+def test_a_version_whose_entry_was_cleaned_up_says_why_it_cannot_be_read(lake: Lake) -> None:
+    write(lake, CHECKPOINT_COMMITS + 10)
+    remove_entries(lake, CHECKPOINT_COMMITS)
     with pytest.raises(LakeError, match="Version 3 of table 'runs' cannot be read any more"):
         lake.delta("runs", 3)
 
 
-def test_what_came_since_a_version_that_was_put_aside_is_still_told(lake: Lake) -> None:
-    write(lake, 3 * CHECKPOINT_COMMITS)
-    put_aside(lake, "runs")
-    assert 5 not in entries(lake, LOG)
-    appended = appended_since(lake, "runs", 5)
-    assert appended is not None
-    assert len(appended.paths) == 3 * CHECKPOINT_COMMITS - 5
-
-
-def test_a_writer_that_slept_meanwhile_goes_on_and_upkeep_leaves_what_stands_aside(lake: Lake) -> None:
-    write(lake, 1)
-    sleeper = Lake(lake.uri)
-    sleeper.append("runs", pa.table({"run_id": ["s"]}))
-    write(lake, 3 * CHECKPOINT_COMMITS)
-    tend(lake, UpkeepSettings(), datetime.now(UTC))
-    aside = entries(lake, ASIDE)
-    assert aside
-    sleeper.append("runs", pa.table({"run_id": ["s"]}))
-    assert lake.delta("runs").count() == 3 * CHECKPOINT_COMMITS + 3
-    lake.delta("runs").vacuum(0, dry_run=False, enforce_retention_duration=False, full=True)
-    assert entries(lake, ASIDE) == aside
-
-
-def test_the_version_of_a_moment_is_found_also_among_those_put_aside(lake: Lake) -> None:
-    write(lake, 3 * CHECKPOINT_COMMITS)
+def test_the_version_of_a_moment_is_found(lake: Lake) -> None:
+    write(lake, CHECKPOINT_COMMITS + 10)
     moments = {entry["version"]: entry["timestamp"] for entry in lake.delta("runs").history()}
-    put_aside(lake, "runs")
     firsts = {moment: min(v for v in moments if moments[v] >= moment and v > 0) for moment in set(moments.values())}
     assert {moment: written_at(lake, "runs", moment) for moment in firsts} == firsts
     assert written_at(lake, "runs", max(moments.values()) + 1) is None
 
 
-def test_what_stands_aside_is_removed_after_the_retention_and_then_no_version_is_guessed(lake: Lake) -> None:
-    write(lake, 2 * CHECKPOINT_COMMITS + 10)
+def test_where_entries_were_cleaned_up_no_version_is_guessed(lake: Lake) -> None:
+    write(lake, CHECKPOINT_COMMITS + 10)
     first = lake.delta("runs").history()[-1]["timestamp"]
-    put_aside(lake, "runs")
-    put_aside(Lake(lake.uri, retention_hours=0), "runs")
-    assert entries(lake, ASIDE) == []
+    remove_entries(lake, CHECKPOINT_COMMITS)
     assert written_at(lake, "runs", first) is None
     assert appended_since(lake, "runs", 5) is None

@@ -1,14 +1,6 @@
-"""The Delta log of a table, entry by entry; and where a folder's older entries stand so that commits stay quick.
-
-Each commit lists the folder of the log a few times. An object store lists from a name on, a file system lists all, so
-on a day of streaming every commit would cost more than the one before. Of a table in a folder upkeep therefore leaves
-the newest versions where Delta looks, and puts older entries aside until the retention is over: `appended_since` and
-`written_at` read them there.
-"""
+"""The Delta log of a table, entry by entry."""
 
 import json
-import time
-from pathlib import Path
 from typing import Any
 
 from deltalake import DeltaTable
@@ -17,11 +9,7 @@ from pyarrow.fs import FileSelector, FileSystem, PyFileSystem
 
 from catchment.lake.lake import Lake
 
-LOG, ASIDE = "_delta_log", "_log_before"
-"""Folders of a table; Delta takes no file for its own that lies in a folder whose name begins with `_`."""
-
-KEPT_VERSIONS = 500
-"""So many of the newest versions can be read by their number, at least, however often a table is written."""
+LOG = "_delta_log"
 
 
 def files_of(delta: DeltaTable) -> FileSystem:
@@ -31,38 +19,11 @@ def files_of(delta: DeltaTable) -> FileSystem:
 
 def read_entry(files: FileSystem, version: int) -> list[dict[str, Any]] | None:
     """Give the actions of one version; None where its entry was cleaned up."""
-    for folder in (LOG, ASIDE):
-        try:
-            with files.open_input_stream(f"{folder}/{version:020}.json") as stream:
-                return [json.loads(line) for line in stream.read().splitlines() if line.strip()]
-        except FileNotFoundError:
-            continue
-    return None
-
-
-def put_aside(lake: Lake, table: str) -> None:
-    """Put all but the newest entries aside, and remove there what is older than the retention.
-
-    Only a log in a folder needs it. What stays begins with a checkpoint, so every version that stays can be read.
-    """
-    if "://" in lake.uri:
-        return
-    log, aside = Path(lake.path(table)) / LOG, Path(lake.path(table)) / ASIDE
-    checkpoints = sorted(int(path.name[:20]) for path in log.glob("*.checkpoint.parquet"))
-    newest = lake.delta(table).version()
-    first = max((version for version in checkpoints if version <= newest - KEPT_VERSIONS), default=0)
-    if first:
-        aside.mkdir(exist_ok=True)
-    for path in log.glob("0*.json"):
-        if int(path.name[:20]) < first:
-            path.rename(aside / path.name)
-    for version in checkpoints:
-        if version < first:
-            (log / f"{version:020}.checkpoint.parquet").unlink(missing_ok=True)
-    oldest_s = time.time() - lake.retention_hours * 3600
-    for path in aside.glob("*.json"):
-        if path.stat().st_mtime < oldest_s:
-            path.unlink(missing_ok=True)
+    try:
+        with files.open_input_stream(f"{LOG}/{version:020}.json") as stream:
+            return [json.loads(line) for line in stream.read().splitlines() if line.strip()]
+    except FileNotFoundError:
+        return None
 
 
 def written_at(lake: Lake, table: str, moment_ms: int) -> int | None:
@@ -86,8 +47,7 @@ def _oldest(files: FileSystem, newest: int) -> int:
     """Give the oldest version from which on every entry stands."""
     found = [
         int(info.base_name[:20])
-        for folder in (LOG, ASIDE)
-        for info in files.get_file_info(FileSelector(folder, allow_not_found=True))
+        for info in files.get_file_info(FileSelector(LOG))
         if info.base_name.endswith(".json") and info.base_name[:20].isdigit()
     ]
     standing = set(found)

@@ -18,7 +18,6 @@ from catchment.errors import LakeError
 from catchment.lake import UpkeepSettings, layout
 from catchment.lake.lake import Lake
 from catchment.lake.layout import parts_of, properties_of
-from catchment.lake.log import put_aside
 from catchment.tables import CLUSTER_KEY, COLLECTOR_DATE, EVENTS, MODEL_BUILDS
 
 MEGABYTE = 2**20
@@ -66,7 +65,6 @@ def _tend(lake: Lake, table: str, settings: UpkeepSettings, today: date, *, is_m
     delta = lake.delta(table)
     delta.create_checkpoint()
     delta.cleanup_metadata()
-    put_aside(lake, table)
     removed = delta.vacuum(lake.retention_hours, dry_run=False, enforce_retention_duration=False, full=True)
     return Tended(table, before, _files(delta).num_rows, len(removed), note)
 
