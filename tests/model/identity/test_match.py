@@ -102,6 +102,13 @@ def test_the_same_records_in_another_order_give_the_same_links_and_write_nothing
     assert lake.version("identity_links") == version
 
 
+def test_links_that_were_made_by_other_means_give_way(lake: Lake) -> None:
+    found = run(lake, SETTINGS)
+    lake.overwrite("identity_links", lake.read("identity_links").select(["kind_a", "value_a", "kind_b", "value_b"]))
+    assert run(lake, SETTINGS).is_changed
+    assert lake.read("identity_links", ["because"]).num_rows == found.links
+
+
 def test_records_of_which_no_two_are_alike_have_no_links(tmp_path: Path) -> None:
     lake, draw = Lake(str(tmp_path)), random.Random(1)
     one = person(draw) | {"contact_id": "1", "mail": "a@acme.example"}

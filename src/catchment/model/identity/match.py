@@ -15,6 +15,7 @@ from catchment.model.identity.declared import IdentitySettings
 from catchment.model.identity.linkage import NUMBER, find_links
 from catchment.model.identity.probable import Matching, Records
 from catchment.model.identity.spelling import spell
+from catchment.tables import IDENTITY_LINKS
 
 PLACE = "model.identity.matching"
 
@@ -41,11 +42,19 @@ def match(lake: Lake, session: Session, settings: IdentitySettings) -> Matched:
         raise SettingsError(f"{PLACE} is not set.", hint="Declare the records to compare; see docs/model.md.")
     records = _read(lake, session, settings, matching)
     links, untrained = find_links(records, matching)
-    is_changed = not lake.exists(table) or not lake.read(table).select(links.column_names).equals(links)
+    standing = lake.read(table) if lake.exists(table) else None
+    is_ours = standing is not None and set(IDENTITY_LINKS.schema.names) == set(standing.column_names)
+    is_changed = not is_ours or not _in_order(standing).equals(_in_order(links))
     if is_changed:
         lake.overwrite(table, links)
     joining = pc.sum(pc.greater_equal(links["score"], settings.min_score)).as_py() or 0
     return Matched(table, records.num_rows, links.num_rows, joining, ", ".join(untrained), is_changed)
+
+
+def _in_order(links: pa.Table) -> pa.Table:
+    """Sort links by their ends, for files may give them in any order."""
+    ends = [(name, "ascending") for name in IDENTITY_LINKS.key]
+    return links.select(IDENTITY_LINKS.schema.names).sort_by(ends)
 
 
 def _read(lake: Lake, session: Session, settings: IdentitySettings, matching: Matching) -> pa.Table:
