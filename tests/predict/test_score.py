@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas
@@ -11,10 +12,13 @@ import pytest
 
 from catchment.errors import ModelError
 from catchment.lake.lake import Lake
+from catchment.predict import people
+from catchment.predict import score as scoring
 from catchment.predict.ask import score_records
 from catchment.predict.definition import Labels
 from catchment.predict.learner import Features
-from catchment.predict.score import Since, _at_once, label_people, rank_deciles
+from catchment.predict.rank import label_people
+from catchment.predict.score import Since, _at_once
 from catchment.predict.tracking import open_tracking
 from catchment.predict.weigh import tell_reasons
 from catchment.predict.workshop import open_champion
@@ -66,15 +70,27 @@ def test_deciles_are_of_one_size_rise_with_the_score_and_make_the_labels(world: 
 def test_a_stop_between_history_and_scores_leaves_no_score_out_of_the_history(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stopped(*_: object) -> None:
-        raise KeyboardInterrupt
+    write = Lake._write
+
+    def stopped(lake: Lake, table: str, *rest: Any, **how: Any) -> None:
+        if table == "propensity_scores":
+            raise KeyboardInterrupt
+        write(lake, table, *rest, **how)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Lake, "merge", stopped)
+        patch.setattr(Lake, "_write", stopped)
         world.score(PREDICTION)
     world.score(PREDICTION)
     told = {(row["person_id"], row["score"]) for row in world.scores("scores")}
     assert told >= {(row["person_id"], row["score"]) for row in world.scores()} != set()
+
+
+def test_what_waited_on_disk_is_gone_after_scoring_also_after_a_kill(world: World) -> None:
+    left = world.folder / ".catchment" / "predictions" / "signup" / "scoring" / "draft.arrow"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"person-00001 of a scoring that was killed")
+    world.score(PREDICTION)
+    assert not left.parent.exists()
 
 
 def test_labels_may_begin_at_scores_of_ones_own() -> None:
@@ -125,21 +141,39 @@ def test_scoring_again_changes_nothing(world: World) -> None:
     assert world.scores() == before
 
 
-def test_only_people_of_whom_something_came_are_worked_out_and_come_out_as_if_all_were(world: World) -> None:
+@pytest.mark.parametrize("few", [0, 100])
+def test_only_people_of_whom_something_came_are_worked_out_and_come_out_as_if_all_were(
+    world: World, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    monkeypatch.setattr(scoring, "FEW", few)  # few changes are merged, more are written with all others anew
     first = world.score(PREDICTION)
-    last = MADE.events[-1]["domain_userid"]
-    began = next(row for row in MADE.events if row["domain_userid"] == last)
-    late = event(last, 700, "link_click", began["derived_tstamp"] + timedelta(seconds=1),
-                 load_tstamp=NOW + timedelta(seconds=5))  # fmt: skip
-    fill(world.lake, Site([*MADE.events, late], MADE.conversions, {}))
+    newcomers = [event(f"newcomer-{number}", 1, "page_view", NOW + timedelta(seconds=5)) for number in range(9)]
+    fill(world.lake, Site([*MADE.events, *newcomers], MADE.conversions, {}))
     since = Since(first.loaded_until, NOW)
     later = NOW + timedelta(hours=1)
     part = world.score(PREDICTION, later, since)
-    assert (part.whole, part.scored) == (False, 1)
+    assert (part.whole, part.scored) == (False, 9)
+    assert 9 < part.changed < 100  # the newcomers, and who is in another tenth for them
     stood = {row["person_id"]: (row["score"], row["decile"], row["label"]) for row in world.scores()}
     whole = world.score(PREDICTION, later)
     assert (whole.whole, whole.changed) == (True, 0)
     assert {row["person_id"]: (row["score"], row["decile"], row["label"]) for row in world.scores()} == stood
+
+
+def test_people_who_are_parted_to_be_scored_come_out_as_if_all_were_scored_at_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = world.score(PREDICTION)
+    stood = world.scores()
+    monkeypatch.setattr(people, "AT_ONCE", 100)
+    with world.workshop() as shop:
+        lens = people.open_lens(PREDICTION, shop.session, shop.now, 24)
+        parts = [part.num_rows for part in people.stream_people(PREDICTION, lens) if part.num_rows]
+    assert len(parts) == 7
+    assert max(parts) < 200
+    parted = world.score(PREDICTION)
+    assert (parted.scored, parted.changed, parted.labels) == (whole.scored, 0, whole.labels)
+    assert world.scores() == stood
 
 
 def test_every_score_that_ever_stood_is_kept(world: World) -> None:
@@ -215,9 +249,3 @@ def test_a_column_that_the_champion_misses_is_named(world: World) -> None:
     world.score(wanted)
     with pytest.raises(ModelError, match="reads 'absolute_time_in_s', which none of plans has"):
         world.score(prediction(learner=LOGISTIC, features={"sources": ["plans"]}))
-
-
-def test_equal_scores_are_parted_the_same_way_each_time() -> None:
-    people = [f"p{number:02}" for number in range(20)]
-    scores = np.zeros(20)
-    assert rank_deciles(people, scores).to_pylist() == sorted([*range(1, 11), *range(1, 11)])

@@ -145,6 +145,17 @@ class Lake:
 
         return int(self.committing(table, attempt))
 
+    def append_batches(self, table: str, read: Callable[[], pa.RecordBatchReader]) -> None:
+        """Append what a reader gives in one commit, with little memory; the reader is made anew for each try."""
+
+        def attempt() -> None:
+            rows = read()
+            delta = self._follow(table) or self._make(table, rows.schema)
+            self._check_types(table, delta, rows.schema)
+            self._write(table, rows, delta, mode="append", schema_mode="merge")
+
+        self.committing(table, attempt)
+
     def overwrite(
         self,
         table: str,

@@ -10,7 +10,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import WriterProperties
 
-from catchment.tables import CLUSTER_KEY, COLLECTOR_DATE, EVENTS, FAILED_EVENTS, SYNC_STATE, TABLES
+from catchment.tables import (
+    CLUSTER_KEY,
+    COLLECTOR_DATE,
+    EVENTS,
+    FAILED_EVENTS,
+    PROPENSITY_SCORES,
+    SCORES,
+    SYNC_STATE,
+    TABLES,
+)
 
 BUCKETS = 64
 """Visitors are spread over so many: of a day of many files, one visitor's deletion rewrites about as small a part."""
@@ -23,6 +32,16 @@ EVENTS_TOGETHER = 25_000
 
 STATE_TOGETHER = 50_000
 """Rows of a sync's state in one part of a file, which a writer holds whole."""
+
+SCORES_TOGETHER = 100_000
+"""Scores in one part of a file, likewise."""
+
+_TOGETHER = {
+    EVENTS.name: EVENTS_TOGETHER,
+    SYNC_STATE.name: STATE_TOGETHER,
+    PROPENSITY_SCORES.name: SCORES_TOGETHER,
+    SCORES.name: SCORES_TOGETHER,
+}
 
 _VISITOR = ("domain_userid", "network_userid", "user_id", "user_ipaddress")
 
@@ -49,7 +68,7 @@ def properties_of(table: str, schema: pa.Schema, retention_hours: int) -> dict[s
 
 def parts_of(table: str, at_most: int | None = None) -> WriterProperties | None:
     """Say how many rows of a table stand together in its files; None for as the writer likes."""
-    together = {EVENTS.name: EVENTS_TOGETHER, SYNC_STATE.name: STATE_TOGETHER}.get(table, at_most)
+    together = _TOGETHER.get(table, at_most)
     if together is None:
         return None
     return WriterProperties(compression="SNAPPY", max_row_group_size=min(together, at_most or together))

@@ -10,7 +10,8 @@ import pandas
 from catchment.errors import DefinitionError
 from catchment.lake.lake import Lake
 from catchment.predict.definition import Prediction, near
-from catchment.predict.score import DECILES, label_people, score_frame
+from catchment.predict.rank import DECILES, label_people
+from catchment.predict.score import score_frame
 from catchment.predict.tracking import Model
 from catchment.tables import PROPENSITY_SCORES
 

@@ -56,15 +56,19 @@ def outcomes_of(prediction: Prediction, looks: Any, done: Any) -> Any:
     )
 
 
-def seed_of(prediction: Prediction, backend: Any, looks: Any) -> Any:
-    """Give per look whether the person is in the seed audience now."""
+def seed(prediction: Prediction, backend: Any) -> Any:
+    """Give who is in the seed audience now."""
     if "audience_members" not in backend.list_tables():
         raise LakeError(
             f"{prediction.file}: seed: no audience has members yet.", hint=f"catchment refresh {prediction.seed}"
         )
     stays = backend.table("audience_members")
-    current = stays.filter(stays.audience == prediction.seed, stays.left_at.isnull())
-    known = looks[PERSON].isin(current[PERSON])
+    return stays.filter(stays.audience == prediction.seed, stays.left_at.isnull())
+
+
+def seed_of(prediction: Prediction, backend: Any, looks: Any) -> Any:
+    """Give per look whether the person is in the seed audience now."""
+    known = looks[PERSON].isin(seed(prediction, backend)[PERSON])
     return looks.select(
         outcome_person=looks[PERSON],
         outcome_at=looks[MOMENT],

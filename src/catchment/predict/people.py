@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from math import ceil
 from typing import Any, NamedTuple
 
 import ibis
@@ -22,10 +23,14 @@ from catchment.predict.behaviour import (
 from catchment.predict.definition import EVENTS, Prediction, near
 from catchment.predict.learner import Features
 from catchment.predict.looks import looks_to_learn, looks_to_score
-from catchment.predict.outcomes import BEFORE, HAPPENED, LABEL, happenings, outcomes_of, seed_of
+from catchment.predict.outcomes import BEFORE, HAPPENED, LABEL, happenings, outcomes_of, seed, seed_of
 
 IDENTIFIERS = {PERSON, "domain_userid", "user_id", "network_userid", "email"}
 """Columns that name a person: a model that read them would learn people by heart."""
+NARROW = (PERSON, "cookie", "domain_sessionid", "event_id", "derived_tstamp", "visible", "load_tstamp")
+"""What looks and outcomes need of events where no feature is made of them."""
+AT_ONCE = 500_000
+"""So many people at most are joined with their features at a time."""
 RESERVED = {PERSON, MOMENT, BEFORE, LABEL, HAPPENED}
 
 
@@ -49,14 +54,22 @@ def open_lens(prediction: Prediction, session: Session, now: datetime, history_h
     times = read_times(backend, history_hours) if "events" in backend.list_tables() else None
     if times is None:
         raise LakeError(f"{prediction.file}: the lake has no events yet.", hint="`catchment run` fills it.")
+    events = visible_events(backend, times)
+    if EVENTS not in prediction.features.sources:
+        events = events.select(*NARROW)
     return Lens(
         session,
         backend,
-        _kept(backend, visible_events(backend, times), "visible"),
+        _kept(backend, events, "visible"),
         times,
         min(now, times.last_event),
         now,
     )
+
+
+def close_lens(lens: Lens) -> None:
+    """Let go of the events, so that their memory is free for what follows."""
+    _drop(lens.backend, lens.events)
 
 
 def read_examples_table(prediction: Prediction, lens: Lens) -> pa.Table:
@@ -90,16 +103,31 @@ def stream_people(prediction: Prediction, lens: Lens, *, since: datetime | None 
     if since is not None:
         fresh = lens.events.filter(lens.events.load_tstamp > ibis.literal(since, TIMESTAMP_TYPE))
         looks = looks.filter(looks[PERSON].isin(fresh[PERSON]))
-    told = _kept(lens.backend, _with_outcome(prediction, lens, looks, forward=False), "looks")
-    expression = _seen(prediction, lens, told)
-    yield _plain(expression.schema().to_pyarrow().empty_table())
-    for batch in lens.session.query(lens.backend.compile(expression)):
-        yield _plain(pa.Table.from_batches([batch]))
+    looks = _kept(lens.backend, _open(prediction, lens, looks), "looks")
+    for part in _parts(looks, lens.backend.to_pyarrow(looks.count()).as_py()):
+        some = _kept(lens.backend, part, "some")
+        expression = _seen(prediction, lens, some)
+        yield _plain(expression.schema().to_pyarrow().empty_table())
+        for batch in lens.session.query(lens.backend.compile(expression)):
+            yield _plain(pa.Table.from_batches([batch]))
+        _drop(lens.backend, some)
+    _drop(lens.backend, looks)
+
+
+def _parts(looks: Any, count: int) -> Iterator[Any]:
+    """Part people so that no more than AT_ONCE are joined with their features at a time."""
+    parts = max(1, ceil(count / AT_ONCE))
+    for part in range(parts):
+        yield looks.filter((looks[PERSON].hash() % parts).abs() == part) if parts > 1 else looks
 
 
 def _kept(backend: Any, expression: Any, name: str) -> Any:
     """Work an expression out once for all that follow; the engine drops the rows with the session."""
     return backend.create_table(ibis.util.gen_name(f"catchment_{name}"), obj=expression, temp=True)
+
+
+def _drop(backend: Any, kept: Any) -> None:
+    backend.raw_sql(f"drop table {kept.get_name()}")
 
 
 def _drawn(looks: Any, most: int, backend: Any) -> Any:
@@ -111,7 +139,7 @@ def _drawn(looks: Any, most: int, backend: Any) -> Any:
     return looks.filter((looks[PERSON].hash() % 1000).abs() < kept)
 
 
-def _with_outcome(prediction: Prediction, lens: Lens, looks: Any, *, forward: bool = True) -> Any:
+def _with_outcome(prediction: Prediction, lens: Lens, looks: Any) -> Any:
     """Join the outcome to the looks, and leave out those of whom it is no question."""
     if prediction.kind == "lookalike":
         outcome = seed_of(prediction, lens.backend, looks)
@@ -121,11 +149,23 @@ def _with_outcome(prediction: Prediction, lens: Lens, looks: Any, *, forward: bo
     told = looks.inner_join(
         outcome, [looks[PERSON] == outcome.outcome_person, looks[MOMENT] == outcome.outcome_at]
     ).drop("outcome_person", "outcome_at")
-    if prediction.kind == "propensity" and prediction.outcome is not None and not prediction.outcome.repeats:
-        told = told.filter(~told[BEFORE])
-    if prediction.kind == "lookalike" and not forward:
-        told = told.filter(told[LABEL] == 0)
-    return told
+    return told.filter(~told[BEFORE]) if _is_once(prediction) else told
+
+
+def _open(prediction: Prediction, lens: Lens, looks: Any) -> Any:
+    """Leave out looks at people who did it already, where that is once and for all, or who are in the seed."""
+    if prediction.kind == "lookalike":
+        return looks.filter(~looks[PERSON].isin(seed(prediction, lens.backend)[PERSON]))
+    if not _is_once(prediction):
+        return looks
+    done = happenings(prediction, lens.backend, lens.events)
+    done = done.select(done_by=done[PERSON], done_at=done[HAPPENED])
+    return looks.anti_join(done, [looks[PERSON] == done.done_by, looks[MOMENT] >= done.done_at])
+
+
+def _is_once(prediction: Prediction) -> bool:
+    outcome = prediction.outcome
+    return prediction.kind == "propensity" and outcome is not None and not outcome.repeats
 
 
 def _seen(prediction: Prediction, lens: Lens, told: Any) -> Any:
