@@ -112,7 +112,7 @@ def _scratch(prediction: Prediction, shop: Workshop) -> Iterator[Path]:
 
 def score_frame(champion: Model, folder: Any, frame: Any) -> tuple[Scores, pa.Array]:
     """Give the scores of a feature frame, and per row the reasons; none where the model cannot tell them."""
-    scores = np.asarray(champion.score(frame), dtype=float)
+    scores = _steady(np.asarray(champion.score(frame), dtype=float))
     nothing = pa.array([[]] * len(scores), WORKED.field("reasons").type)
     if champion.learner is None or champion.raw is None or not len(frame):
         return scores, nothing
@@ -124,6 +124,12 @@ def score_frame(champion: Model, folder: Any, frame: Any) -> tuple[Scores, pa.Ar
     if contributions is None:
         return scores, nothing
     return scores, tell_reasons(contributions, frame, champion.features)
+
+
+def _steady(scores: Scores) -> Scores:
+    """Round to eight digits (Veltkamp's splitting): the last ones vary with who else was in the batch."""
+    spread = scores * (2.0**26 + 1)
+    return np.asarray(spread - (spread - scores), dtype=float)
 
 
 def _is_part_enough(prediction: Prediction, standing: Standing, since: Since, now: datetime) -> bool:
