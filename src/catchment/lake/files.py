@@ -46,11 +46,12 @@ class File:
 class Files:
     """The files of a table at the version it was opened at; a commit of somebody else since then makes ours fail.
 
-    `folder` is where they are, if it is on this machine.
+    `folder` is where they are, if it is on this machine; `packing` says how files are written (see layout).
     """
 
-    def __init__(self, delta: DeltaTable, folder: str | None = None) -> None:
+    def __init__(self, delta: DeltaTable, folder: str | None = None, packing: dict[str, Any] | None = None) -> None:
         self._delta = delta
+        self._packing = {"compression": "snappy"} | (packing or {})
         self._folder = folder
         self._store = PyFileSystem(DeltaStorageHandler.from_table(delta._table))
         self.schema = pa.schema(delta.schema().to_arrow())
@@ -90,10 +91,13 @@ class Files:
         if self._folder is None or self.part_column in columns or not paths or any(_GLOB & set(path) for path in paths):
             cursor.register("scanned", self.scan(files, columns))
             return "scanned"
-        numbers = pa.table({_PATH: paths, FILE: pa.array([file.number for file in files], pa.int32())})
-        cursor.register("numbered", numbers)
         names = ", ".join(f'"{name}"' for name in columns)
         listed = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
+        if all(file.number == place for place, file in enumerate(files)):
+            told = f"cast(file_index as int) as {FILE}"
+            return f"(select {names}, {told} from read_parquet([{listed}], hive_partitioning = false))"
+        numbers = pa.table({_PATH: paths, FILE: pa.array([file.number for file in files], pa.int32())})
+        cursor.register("numbered", numbers)
         opened = f"read_parquet([{listed}], filename = '{_PATH}', hive_partitioning = false)"
         return f"(select {names}, {FILE} from {opened} inner join numbered using ({_PATH}))"
 
@@ -107,11 +111,11 @@ class Files:
         folder = "" if self.part_column is None else f"{self.part_column}={_part_text(part)}/"
         for piece in pieces:
             table = piece.select(schema.names).cast(schema)
-            path = f"{folder}part-{uuid4()}.snappy.parquet"
+            path = f"{folder}part-{uuid4()}.{self._packing['compression']}.parquet"
             if folder:
                 self._store.create_dir(folder, recursive=True)
             with self._store.open_output_stream(path) as stream:
-                pq.write_table(table, stream)
+                pq.write_table(table, stream, **self._packing)
             yield AddAction(
                 path=path,
                 size=self._store.get_file_info(path).size,

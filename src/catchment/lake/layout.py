@@ -4,11 +4,12 @@ Delta writes the least and the greatest value of a column into its log, where th
 kept of the columns that a table declares, otherwise of timestamps alone: never of a text that may tell who somebody is.
 """
 
+from typing import Any
 from zlib import crc32
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import WriterProperties
+from deltalake import ColumnProperties, WriterProperties
 
 from catchment.tables import (
     CLUSTER_KEY,
@@ -58,8 +59,10 @@ def properties_of(table: str, schema: pa.Schema, retention_hours: int) -> dict[s
     columns = declared or tuple(field.name for field in schema if pa.types.is_timestamp(field.type))
     known = [name for name in columns if name in schema.names]
     statistics = {"delta.dataSkippingStatsColumns": ",".join(known)} if known else {}
+    small = TABLES[table].rewritten if table in TABLES else None
     return {
         **(statistics or {"delta.dataSkippingNumIndexedCols": "0"}),
+        **({} if small is None else {"delta.targetFileSize": str(small.file_bytes)}),
         "delta.checkpointInterval": str(CHECKPOINT_COMMITS),
         "delta.logRetentionDuration": f"interval {retention_hours} hours",
         "delta.deletedFileRetentionDuration": f"interval {retention_hours} hours",
@@ -67,11 +70,30 @@ def properties_of(table: str, schema: pa.Schema, retention_hours: int) -> dict[s
 
 
 def parts_of(table: str, at_most: int | None = None) -> WriterProperties | None:
-    """Say how many rows of a table stand together in its files; None for as the writer likes."""
+    """Say how rows are packed in the files of a table, and how many stand together; None for as the writer likes."""
+    small = TABLES[table].rewritten if table in TABLES else None
+    if small is not None:
+        return WriterProperties(
+            compression="UNCOMPRESSED",
+            default_column_properties=ColumnProperties(dictionary_enabled=False),
+            column_properties={name: ColumnProperties(dictionary_enabled=True) for name in _few_values(table)},
+        )
     together = _TOGETHER.get(table, at_most)
     if together is None:
         return None
     return WriterProperties(compression="SNAPPY", max_row_group_size=min(together, at_most or together))
+
+
+def packing_of(table: str) -> dict[str, Any]:
+    """Say the same to pyarrow."""
+    small = TABLES[table].rewritten if table in TABLES else None
+    return {} if small is None else {"compression": "none", "use_dictionary": _few_values(table)}
+
+
+def _few_values(table: str) -> list[str]:
+    declared = TABLES[table]
+    few = declared.rewritten.few_values if declared.rewritten is not None else ()
+    return [name for name in few if name in declared.schema.names]
 
 
 def lay_out(table: str, rows: pa.Table) -> pa.Table:

@@ -119,6 +119,29 @@ def _merge(cursor: duckdb.DuckDBPyConnection, lake: Lake, merge: Merge) -> int:
     return count
 
 
+def merge_found(cursor: duckdb.DuckDBPyConnection, files: Files, merge: Merge, standing: str) -> int:
+    """Commit the rows that differ from standing ones that were read already; gives how many.
+
+    `standing` is a relation with the number of each row's file, the key, and whichever other columns tell that a row is
+    another. A row of it that the model no longer gives is removed. Raises CommitFailedError where `files` are no more
+    what stands.
+    """
+    bench = _Bench(cursor, files, merge)
+    told = [row[0] for row in cursor.execute(f'describe "{standing}"').fetchall() if row[0] != FILE]
+    same = " and ".join(f'built."{name}" is not distinct from held."{name}"' for name in told)
+    cursor.execute(f'create or replace table {MINE} as select {FILE}, {merge.key} from "{standing}"')
+    differ = f'select * from "{merge.built}" as built anti join "{standing}" as held on {same}'
+    cursor.execute(f"create or replace table {CHANGED} as {differ}")
+    gone = f'select {merge.key} from {MINE} except select {merge.key} from "{merge.built}"'
+    cursor.execute(f"create or replace table {GONE} as {gone}")
+    count: int = sum(bench.ask(f"select count(*) from {CHANGED} union all select count(*) from {GONE}"))
+    if count:
+        _rewrite(bench, list(files.all), count)
+    for table in (MINE, CHANGED, GONE):
+        cursor.execute(f"drop table {table}")
+    return count
+
+
 def _replace_all(bench: _Bench, lake: Lake) -> int:
     """Write the table anew, for the model has other columns than it: a column that a row does not tell is null."""
     merge = bench.merge

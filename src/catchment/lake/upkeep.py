@@ -18,7 +18,7 @@ from catchment.errors import LakeError
 from catchment.lake import UpkeepSettings, layout
 from catchment.lake.lake import Lake
 from catchment.lake.layout import parts_of, properties_of
-from catchment.tables import CLUSTER_KEY, COLLECTOR_DATE, EVENTS, MODEL_BUILDS
+from catchment.tables import CLUSTER_KEY, COLLECTOR_DATE, EVENTS, MODEL_BUILDS, TABLES
 
 MEGABYTE = 2**20
 
@@ -41,6 +41,7 @@ def tend(lake: Lake, settings: UpkeepSettings, now: datetime) -> list[Tended]:
     """Look after every table of the lake; raises LakeError where the storage does not let us."""
     tended = []
     merged = set(lake.read(MODEL_BUILDS.name, ["model"])["model"].to_pylist())
+    merged |= {name for name, table in TABLES.items() if table.rewritten is not None}
     for table in lake.tables():
         try:
             tended.append(_tend(lake, table, settings, now.date(), is_merged=table in merged))

@@ -1,7 +1,16 @@
-"""Who is who, and how that was found."""
+"""Who is who, and how that was found.
+
+A `key` is a number for an identifier, `person_key` that of the identifier which a person is named after, and `cluster`
+the key of the least identifier that hangs together with this one: by them rows are found without reading texts.
+"""
 
 from catchment.event import TIMESTAMP
-from catchment.tables.table import BOOLEAN, DATE, DOUBLE, INT, STRING, Table, columns
+from catchment.tables.table import BOOLEAN, DATE, DOUBLE, INT, LONG, STRING, Rewritten, Table, columns
+
+_REWRITTEN = Rewritten(
+    file_bytes=2**21,
+    few_values=("kind", "kind_a", "kind_b", "source", "score", "weekdays", "days", "valid_to", "is_current", "reason"),
+)
 
 IDENTITY_EDGES = Table(
     "identity_edges",
@@ -21,8 +30,11 @@ IDENTITY_EDGES = Table(
         weekdays=INT,
         days=INT,
         first_event_id=STRING,
+        key_a=LONG,
+        key_b=LONG,
     ),
     partition=("week",),
+    rewritten=_REWRITTEN,
 )
 
 IDENTITY_IDENTIFIERS = Table(
@@ -34,11 +46,14 @@ IDENTITY_IDENTIFIERS = Table(
         kind=STRING,
         value=STRING,
         person_id=STRING,
-        cluster=STRING,
         first_seen_tstamp=TIMESTAMP,
         first_week=DATE,
+        key=LONG,
+        person_key=LONG,
+        cluster=LONG,
     ),
     partition=("first_week",),
+    rewritten=_REWRITTEN,
 )
 
 IDENTITY_HISTORY = Table(
@@ -53,10 +68,12 @@ IDENTITY_HISTORY = Table(
         valid_from=TIMESTAMP,
         valid_to=TIMESTAMP,
         is_current=BOOLEAN,
-        cluster=STRING,
         from_week=DATE,
+        key=LONG,
+        person_key=LONG,
     ),
     partition=("from_week",),
+    rewritten=_REWRITTEN,
 )
 
 IDENTITY_MERGES = Table(
@@ -73,8 +90,13 @@ IDENTITY_MERGES = Table(
         value_a=STRING,
         kind_b=STRING,
         value_b=STRING,
-        cluster=STRING,
+        key=LONG,
+        survivor_key=LONG,
+        current_key=LONG,
+        key_a=LONG,
+        key_b=LONG,
     ),
+    rewritten=_REWRITTEN,
 )
 
 IDENTITY_CONFLICTS = Table(
@@ -93,8 +115,10 @@ IDENTITY_CONFLICTS = Table(
         person_b=STRING,
         first_seen_tstamp=TIMESTAMP,
         last_seen_tstamp=TIMESTAMP,
-        cluster=STRING,
+        key_a=LONG,
+        key_b=LONG,
     ),
+    rewritten=_REWRITTEN,
 )
 
 IDENTITY_CHANGES = Table(

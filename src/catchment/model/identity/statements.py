@@ -1,69 +1,11 @@
-"""The SQL that carries identity between the tables of the lake and the numbers that a resolution works with."""
+"""The SQL that carries identity between the tables of the lake and the numbers that a resolution works with.
 
-EDGES = """
-create or replace temp table edges_built as
-with known as (
-  select kind_a, value_a, kind_b, value_b, week, first_seen_tstamp, last_seen_tstamp, weekdays, first_event_id
-  from identity_news where kind_a <> ''
-  {standing}
-)
-select
-  kind_a, value_a, kind_b, value_b, week, 'events' as source, cast(1 as double) as score,
-  min(first_seen_tstamp) as first_seen_tstamp, max(last_seen_tstamp) as last_seen_tstamp,
-  bit_or(weekdays) as weekdays, cast(bit_count(bit_or(weekdays)) as int) as days,
-  arg_min(first_event_id, row(first_seen_tstamp, first_event_id)) as first_event_id
-from known
-group by kind_a, value_a, kind_b, value_b, week
+A key is 63 bits of a digest, by which an identifier is the same in every build: so rows are joined by numbers. Among a
+hundred million identifiers two have the same key with a chance of 1 in 2,000; edges of one would be those of both.
 """
-STANDING_EDGES = """
-  union all
-  select kind_a, value_a, kind_b, value_b, week, first_seen_tstamp, last_seen_tstamp, weekdays, first_event_id
-  from standing_identity_edges
-  where week in (select week from identity_news)
-    and (kind_a, value_a, kind_b, value_b, week) in (
-      select (kind_a, value_a, kind_b, value_b, week) from identity_news where kind_a <> ''
-    )
-"""
-TOLD = """
-create or replace temp table told_identifiers as
-select kind, value, min(first_seen_tstamp) as first_seen_tstamp
-from (
-  select kind_b as kind, value_b as value, first_seen_tstamp from identity_news
-  union all
-  select kind_a, value_a, first_seen_tstamp from identity_news where kind_a <> ''
-)
-group by kind, value
-"""
-CHANGED = """
-create or replace temp table changed_identifiers as
-with edges as (
-  select * from edges_built except select * from standing_identity_edges where week in (select week from identity_news)
-),
-changed as (
-  select told.kind, told.value
-  from told_identifiers as told
-  left join standing_identity_identifiers as stands on stands.kind = told.kind and stands.value = told.value
-  where stands.value is null or told.first_seen_tstamp < stands.first_seen_tstamp
-  union
-  select kind_a, value_a from edges
-  union
-  select kind_b, value_b from edges
-)
-select kind, value from changed
-union
-select pairs.kind_b, pairs.value_b
-from unseen_pairs as pairs
-inner join changed on changed.kind = pairs.kind_a and changed.value = pairs.value_a
-union
-select pairs.kind_a, pairs.value_a
-from unseen_pairs as pairs
-inner join changed on changed.kind = pairs.kind_b and changed.value = pairs.value_b
-"""
-CLUSTERS = """
-create or replace temp table touched_clusters as
-select distinct stands.cluster
-from standing_identity_identifiers as stands
-where {is_all} or (stands.kind, stands.value) in (select (kind, value) from changed_identifiers)
+
+KEY_OF = """
+create or replace temp macro key_of(kind, value) as cast(md5_number_lower(kind || ':' || value) >> 1 as bigint)
 """
 NAME_OF = """
 create or replace temp macro name_of(person, kind, value) as
@@ -77,31 +19,90 @@ PROBABLE = """
 insert into unseen_pairs
 select kind_a, value_a, kind_b, value_b, {probable}, score from "{table}" where score >= $min_score
 """
-PUBLISHED = """
-create or replace temp table published as
-select kind, value, person_id from identity_identifiers {touched}
+TOLD = """
+create or replace temp table told_identifiers as
+select kind, value, min(first_seen_tstamp) as first_seen_tstamp, key_of(kind, value) as key
+from (
+  select kind_b as kind, value_b as value, first_seen_tstamp from identity_news
+  union all
+  select kind_a, value_a, first_seen_tstamp from identity_news where kind_a <> ''
+)
+group by kind, value
 """
+EDGES_TOLD = """
+create or replace temp table edges_told as
+select
+  kind_a, value_a, kind_b, value_b, week, first_seen_tstamp, last_seen_tstamp, weekdays, first_event_id,
+  key_of(kind_a, value_a) as key_a, key_of(kind_b, value_b) as key_b
+from identity_news where kind_a <> ''
+"""
+EDGES_BEFORE = """
+create or replace temp table identity_edges__held as
+select stands.* from edges_near as stands semi join edges_told as told using (key_a, key_b, week)
+"""
+EDGES = """
+create or replace temp table edges_built as
+select
+  kind_a, value_a, kind_b, value_b, week, 'events' as source, cast(1 as double) as score,
+  min(first_seen_tstamp) as first_seen_tstamp, max(last_seen_tstamp) as last_seen_tstamp,
+  bit_or(weekdays) as weekdays, cast(bit_count(bit_or(weekdays)) as int) as days,
+  arg_min(first_event_id, row(first_seen_tstamp, first_event_id)) as first_event_id, key_a, key_b
+from (
+  select * from edges_told
+  {standing}
+) as told
+group by kind_a, value_a, kind_b, value_b, week, key_a, key_b
+"""
+TOLD_BEFORE = """
+  union all by name
+  select told.kind_a, told.value_a, told.kind_b, told.value_b, stands.* exclude (_file)
+  from identity_edges__held as stands
+  inner join (select distinct kind_a, value_a, kind_b, value_b, key_a, key_b, week from edges_told) as told
+    using (key_a, key_b, week)
+"""
+CONCERNED_KEYS = """
+create or replace temp table concerned_keys as
+select key from told_identifiers
+union
+select key_of(pairs.kind_b, pairs.value_b)
+from unseen_pairs as pairs
+inner join told_identifiers as told on told.kind = pairs.kind_a and told.value = pairs.value_a
+union
+select key_of(pairs.kind_a, pairs.value_a)
+from unseen_pairs as pairs
+inner join told_identifiers as told on told.kind = pairs.kind_b and told.value = pairs.value_b
+"""
+CONCERNED = "key in (select key from concerned_keys)"
 NODES = """
 create or replace temp table nodes as
 select
   cast(row_number() over (order by ranks.rank, known.value) - 1 as bigint) as number,
-  ranks.rank as kind_rank, known.kind, known.value, min(known.first_seen_tstamp) as first_seen_tstamp
+  ranks.rank as kind_rank, known.kind, known.value, known.key, min(known.first_seen_tstamp) as first_seen_tstamp
 from (
-  select kind, value, first_seen_tstamp from told_identifiers
-  where {is_full} or (kind, value) in (select (kind, value) from changed_identifiers)
+  select kind, value, key, first_seen_tstamp from told_identifiers
   union all
-  select kind, value, first_seen_tstamp from standing_identity_identifiers
-  where cluster in (select cluster from touched_clusters)
+  select kind, value, key, first_seen_tstamp from identity_identifiers__held
 ) as known
 inner join kind_ranks as ranks on ranks.kind = known.kind
-group by ranks.rank, known.kind, known.value
+group by ranks.rank, known.kind, known.value, known.key
 """
+SIGHTED = ("key_a", "key_b", "first_seen_tstamp", "last_seen_tstamp")
+BETWEEN_NODES = "key_a in (select key from nodes) and key_b in (select key from nodes)"
 SIGHTINGS = """
 create or replace temp table sightings as
 select a.number as a, b.number as b, edges.first_seen_tstamp, edges.last_seen_tstamp
-from {edges} as edges
-inner join nodes as a on a.kind = edges.kind_a and a.value = edges.value_a
-inner join nodes as b on b.kind = edges.kind_b and b.value = edges.value_b
+from (
+  select key_a, key_b, first_seen_tstamp, last_seen_tstamp from edges_built
+  {standing}
+) as edges
+inner join nodes as a on a.key = edges.key_a
+inner join nodes as b on b.key = edges.key_b
+"""
+SEEN_BEFORE = """
+  union all
+  select stands.key_a, stands.key_b, stands.first_seen_tstamp, stands.last_seen_tstamp
+  from edges_standing as stands
+  anti join edges_built as built using (key_a, key_b, week)
 """
 SEEN = """
 select links.edge, unnest([epoch_us(seen.first_seen_tstamp), epoch_us(seen.last_seen_tstamp)]) as moment
@@ -136,7 +137,7 @@ create or replace temp table people_found as
 select
   nodes.number, nodes.kind, nodes.value, nodes.first_seen_tstamp,
   name_of(found.person, name.kind, name.value) as person_id,
-  md5(least.kind || ':' || least.value) as cluster,
+  nodes.key, name.key as person_key, least.key as cluster,
   found.since, found.is_linked
 from found
 inner join nodes on nodes.number = found.number
@@ -146,22 +147,25 @@ inner join nodes as least on least.number = found.cluster
 BUILT = {
     "identity_identifiers": """
 select
-  kind, value, person_id, cluster, first_seen_tstamp,
-  cast(date_trunc('week', cast(first_seen_tstamp as date)) as date) as first_week
+  kind, value, person_id, first_seen_tstamp,
+  cast(date_trunc('week', cast(first_seen_tstamp as date)) as date) as first_week,
+  key, person_key, cluster
 from people_found
 """,
     "identity_history": """
 select
   kind, value, person_id, make_timestamptz(since) as valid_from, cast(null as timestamptz) as valid_to,
-  true as is_current, cluster,
-  cast(date_trunc('week', cast(make_timestamptz(since) as date)) as date) as from_week
+  true as is_current,
+  cast(date_trunc('week', cast(make_timestamptz(since) as date)) as date) as from_week,
+  key, person_key
 from people_found
 where is_linked
 union all
 select
   node.kind, node.value, name_of(past.person, name.kind, name.value),
-  make_timestamptz(past.since), make_timestamptz(past.until), false, node.cluster,
-  cast(date_trunc('week', cast(make_timestamptz(past.since) as date)) as date)
+  make_timestamptz(past.since), make_timestamptz(past.until), false,
+  cast(date_trunc('week', cast(make_timestamptz(past.since) as date)) as date),
+  node.key, name.key
 from past
 inner join people_found as node on node.number = past.node
 inner join nodes as name on name.number = past.person // 2
@@ -173,7 +177,7 @@ select
   name.person_id as current_id,
   make_timestamptz(merges.at) as merged_tstamp,
   a.kind as kind_a, a.value as value_a, b.kind as kind_b, b.value as value_b,
-  name.cluster
+  name.key, survivor.key as survivor_key, name.person_key as current_key, a.key as key_a, b.key as key_b
 from merges
 inner join people_found as name on name.number = merges.person // 2
 inner join nodes as survivor on survivor.number = merges.survivor // 2
@@ -185,7 +189,7 @@ left join nodes as b on b.number = links.b
 select
   one.kind as kind_a, one.value as value_a, other.kind as kind_b, other.value as value_b,
   refusals.reason, ranks.kind, one.person_id as person_a, other.person_id as person_b,
-  links.first_seen_tstamp, links.last_seen_tstamp, one.cluster
+  links.first_seen_tstamp, links.last_seen_tstamp, one.key as key_a, other.key as key_b
 from refusals
 inner join links on links.edge = refusals.edge
 inner join people_found as one on one.number = links.a
@@ -194,10 +198,15 @@ left join kind_ranks as ranks on ranks.rank = refusals.kind
 qualify row_number() over (partition by links.a, links.b order by links.edge) = 1
 """,
 }
-ALL_CLUSTERS = """
-create or replace temp table all_clusters as
-select cluster from touched_clusters union select cluster from people_found
+RENAMED = """
+create or replace temp table renamed as
+select stands.key, stands._file
+from identity_identifiers__held as stands
+inner join identity_identifiers__built as now on now.key = stands.key
+where now.person_key <> stands.person_key
 """
+PUBLISHED = ("kind", "value", "person_id", "key")
+ALL_PUBLISHED = "create or replace temp table published as select kind, value, person_id from identity_identifiers"
 CHANGES = """
 select
   now.kind, now.value, before.person_id as person_before, now.person_id,

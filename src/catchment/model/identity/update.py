@@ -1,25 +1,30 @@
-"""Bring the tables of identity up to date, in DuckDB: what news touch is resolved again, and what differs is merged.
+"""Bring the tables of identity up to date, in DuckDB: what news concern is resolved again, and what differs is merged.
 
-Touched is a cluster (all that hangs together by any edge) of which an identifier or an edge is new or was seen at
-another moment. Its edges are read whole, so what comes out depends on them alone and on no earlier outcome.
+News concern a cluster (all that hangs together by any edge) of which they tell an identifier. Its edges are read whole,
+so what comes out depends on them alone and on no earlier outcome; a build that was cut off is made good by the next.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import duckdb
 import numpy as np
 import pyarrow as pa
+from deltalake.exceptions import CommitFailedError
 
 from catchment.lake.delta_views import view_table
 from catchment.lake.lake import Lake
-from catchment.lake.merge import Merge, merge_changed
+from catchment.lake.merge import Merge, merge_found
 from catchment.model.identity import statements
 from catchment.model.identity.graph import PROBABLE, RULE, SEEN, Graph, Ints, Pairs
 from catchment.model.identity.grow import OPEN
 from catchment.model.identity.orders import Orders
 from catchment.model.identity.resolve import REASONS, Resolution, Rules, resolve
 from catchment.model.identity.rules import Pair
+from catchment.model.identity.standing import HELD, READ, Standing
+from catchment.model.identity.touched import show_nobody, show_touched, show_whole
 from catchment.tables import (
     IDENTITY_CHANGES,
     IDENTITY_CONFLICTS,
@@ -39,16 +44,24 @@ ALL = (IDENTITY_EDGES, *OUTCOMES, IDENTITY_CHANGES)
 
 
 def update_identity(cursor: duckdb.DuckDBPyConnection, lake: Lake, orders: Orders, *, is_full: bool) -> None:
-    """Bring the tables up to `identity_news`: all anew, or what is touched by it, or everybody where rules changed."""
+    """Bring the tables up to `identity_news`: all anew, or what it concerns, or everybody where rules changed.
+
+    Leaves beside it `identity_touched` and `identity_touched_edges`: all that may be another than before.
+    """
     is_full = is_full or not all(lake.exists(table.name) for table in ALL)
     builds = {row["model"]: row["fingerprint"] for row in lake.read(MODEL_BUILDS.name).to_pylist()}
     is_other = builds.get(MARKED_AS) != orders.mark
     if not is_full and not is_other and not _count(cursor, "identity_news"):
+        show_nobody(cursor)
         return
-    update = _Update(cursor, lake, orders, is_full)
+    update = _Update(cursor, lake, orders, Standing(cursor, lake), is_full=is_full, is_all=is_full or is_other)
     update.lay_out()
-    if update.take_news(is_all=is_full or is_other):
+    if update.take_news():
         update.publish()
+    if update.is_all:
+        show_whole(cursor, lake)
+    else:
+        show_touched(cursor)
     if is_other:
         row = {"model": MARKED_AS, "fingerprint": orders.mark, "events_version": 0, "built_at": datetime.now(UTC)}
         lake.merge(MODEL_BUILDS.name, pa.Table.from_pylist([row], schema=MODEL_BUILDS.schema))
@@ -56,15 +69,17 @@ def update_identity(cursor: duckdb.DuckDBPyConnection, lake: Lake, orders: Order
 
 @dataclass(frozen=True)
 class _Update:
-    """One update, and what it works with."""
+    """One update, and what it works with; where all is made anew, nothing stands."""
 
     cursor: duckdb.DuckDBPyConnection
     lake: Lake
     orders: Orders
+    standing: Standing
     is_full: bool
+    is_all: bool
 
     def lay_out(self) -> None:
-        """Put what is declared, and what stands, beside the news; where all is made anew, nothing stands."""
+        """Put what is declared beside the news."""
         ranks = [{"rank": rank, "kind": kind.name} for rank, kind in enumerate(self.orders.kinds)]
         self._show("kind_ranks", pa.Table.from_pylist(ranks))
         self._show("always_pairs", _as_table(self.orders.rules.always))
@@ -73,27 +88,24 @@ class _Update:
         if links is not None and self.lake.exists(links):
             told = statements.PROBABLE.format(probable=PROBABLE, table=links)
             self.cursor.execute(told, {"min_score": self.orders.min_score})
-        for table in (IDENTITY_EDGES, IDENTITY_IDENTIFIERS):
-            if self.is_full:
-                self._show(f"standing_{table.name}", table.schema.empty_table())
-            else:
-                self.cursor.execute(f"create or replace temp view standing_{table.name} as select * from {table.name}")
+        self._run(statements.KEY_OF, statements.NAME_OF)
 
-    def take_news(self, *, is_all: bool) -> int:
+    def take_news(self) -> int:
         """Merge edges, and lay out the identifiers that are to be resolved; give how many."""
-        run = self.cursor.execute
-        run(statements.NAME_OF)
-        run(statements.EDGES.format(standing="" if self.is_full else statements.STANDING_EDGES))
-        run(statements.TOLD)
+        self._run(statements.TOLD, statements.EDGES_TOLD)
         if self.is_full:
-            self._show("changed_identifiers", _as_table(()))
+            self._show(HELD.format(IDENTITY_IDENTIFIERS.name), IDENTITY_IDENTIFIERS.schema.empty_table())
+            self._run(statements.EDGES.format(standing=""), statements.NODES)
         else:
-            run(statements.CHANGED)
-        self._write(IDENTITY_EDGES, "edges_built", scope=None)
-        run(statements.CLUSTERS.format(is_all=str(is_all).lower()))
-        run(statements.NODES.format(is_full=str(self.is_full).lower()))
-        run(statements.SIGHTINGS.format(edges="edges_built" if self.is_full else IDENTITY_EDGES.name))
-        run(statements.LINKS.format(seen=SEEN))
+            self._find(IDENTITY_EDGES)
+            self._run(statements.EDGES.format(standing=statements.TOLD_BEFORE), statements.CONCERNED_KEYS)
+            self._find_of_all(IDENTITY_IDENTIFIERS, ["key", "cluster"], statements.CONCERNED, "concerned_clusters")
+            self._find(IDENTITY_IDENTIFIERS)
+            self._run(statements.NODES)
+            self._find_of_all(IDENTITY_EDGES, statements.SIGHTED, statements.BETWEEN_NODES, "edges_standing")
+        self._run(statements.SIGHTINGS.format(standing="" if self.is_full else statements.SEEN_BEFORE))
+        self._run(statements.LINKS.format(seen=SEEN))
+        self._write(IDENTITY_EDGES, "edges_built")
         return _count(self.cursor, "nodes")
 
     def publish(self) -> None:
@@ -105,7 +117,21 @@ class _Update:
             self.cursor.execute(f"create or replace temp table {table.name}__built as {statements.BUILT[table.name]}")
         self._log_changes()
         for table in reversed(OUTCOMES):
-            self._write(table, f"{table.name}__built", scope="cluster in (select cluster from all_clusters)")
+            self._write(table, f"{table.name}__built")
+
+    def _find(self, table: Table) -> None:
+        """Find the rows of a table that are made anew."""
+        read = READ[table.name]
+        if table is not IDENTITY_EDGES:
+            self._find_of_all(table, read.columns, read.where, HELD.format(table.name))
+            return
+        among = self.standing.in_parts(table, self._values("select distinct week from edges_told"))
+        self.standing.find(table, read.columns, read.where, found="edges_near", among=among)
+        self._run(statements.EDGES_BEFORE)
+
+    def _find_of_all(self, table: Table, columns: Sequence[str], where: str, found: str) -> None:
+        """Find the rows that a condition says are concerned; where rules changed, all are."""
+        self.standing.find(table, columns, "true" if self.is_all else where, found=found)
 
     def _graph(self) -> Graph:
         nodes = self._numbers("select kind_rank, epoch_us(first_seen_tstamp) as first from nodes order by number")
@@ -148,34 +174,56 @@ class _Update:
         reasons = pa.array(REASONS).take(pa.array(found.refusals[:, 1]))
         refusals = {"edge": found.refusals[:, 0], "reason": reasons, "kind": found.refusals[:, 2]}
         self._show("refusals", pa.table(refusals))
-        self.cursor.execute(statements.PEOPLE)
-        self.cursor.execute(statements.ALL_CLUSTERS)
+        self._run(statements.PEOPLE)
 
     def _log_changes(self) -> None:
         """Note who was somebody else until now, before that is overwritten."""
-        if not self.lake.exists(IDENTITY_IDENTIFIERS.name):
-            changes = IDENTITY_CHANGES.schema.empty_table()
-        else:
-            touched = "" if self.is_full else "where cluster in (select cluster from touched_clusters)"
-            self.cursor.execute(statements.PUBLISHED.format(touched=touched))
+        stands = self.lake.exists(IDENTITY_IDENTIFIERS.name)
+        if self.is_full and stands:
+            self._run(statements.ALL_PUBLISHED)
+        elif stands:
+            self._run(statements.RENAMED)
+            among = self._values("select distinct _file from renamed")
+            where = "key in (select key from renamed)"
+            self.standing.find(IDENTITY_IDENTIFIERS, statements.PUBLISHED, where, found="published", among=among)
+        changes = IDENTITY_CHANGES.schema.empty_table()
+        if stands:
             changes = self.cursor.execute(statements.CHANGES, {"changed_at": datetime.now(UTC)}).to_arrow_table()
         if changes.num_rows or not self.lake.exists(IDENTITY_CHANGES.name):
             self.lake.append(IDENTITY_CHANGES.name, changes.cast(IDENTITY_CHANGES.schema))
             view_table(self.cursor, self.lake, IDENTITY_CHANGES.name)
 
-    def _write(self, table: Table, built: str, scope: str | None) -> None:
+    def _write(self, table: Table, built: str) -> None:
         part = next(iter(table.partition), None)
         if self.is_full:
-            rows = self.cursor.execute(f"select {', '.join(table.schema.names)} from {built}")
+            columns, order = ", ".join(table.schema.names), READ[table.name].order
+            rows = self.cursor.execute(f"select {columns} from {built} order by {order}")
             self.lake.overwrite(table.name, rows.to_arrow_reader(ROWS_PER_BATCH), partition_by=part)
         else:
-            partitions = f"select distinct {part} from {built}" if part and scope is None else None
-            merge_changed(self.cursor, self.lake, Merge(table.name, built, table.key, scope, part, partitions))
+            self.lake.committing(table.name, lambda: self._merge(table, built))
         view_table(self.cursor, self.lake, table.name)
+
+    def _merge(self, table: Table, built: str) -> int:
+        if not self.standing.knows(table):
+            self._find(table)
+        part = next(iter(table.partition), None)
+        merge = Merge(table.name, built, READ[table.name].key, None, part, None)
+        try:
+            return merge_found(self.cursor, self.standing.files(table), merge, HELD.format(table.name))
+        except CommitFailedError:
+            self.standing.look_again(table)
+            raise
 
     def _numbers(self, sql: str) -> dict[str, Ints]:
         found = self.cursor.execute(sql).fetchnumpy()
         return {name: np.asarray(values, dtype=np.int64) for name, values in found.items()}
+
+    def _values(self, sql: str) -> set[Any]:
+        return {row[0] for row in self.cursor.execute(sql).fetchall()}
+
+    def _run(self, *told: str) -> None:
+        for statement in told:
+            self.cursor.execute(statement)
 
     def _show(self, name: str, rows: pa.Table) -> None:
         self.cursor.register(f"{name}__shown", rows)

@@ -49,7 +49,8 @@
 {%- endmacro %}
 
 {# Who is who is found in Python, by catchment.model.identity: what an engine computes of news goes to the dbt plugin
-   `identity`, which brings the tables identity_* of the lake up to date and shows them. #}
+   `identity`, which brings the tables identity_* of the lake up to date and shows them. It leaves what news concern, whole clusters,
+   as identity_touched and identity_touched_edges. #}
 {% materialization identity, adapter="duckdb" %}
   {%- set target = this.incorporate(type="table") -%}
   {{ run_hooks(pre_hooks) }}
