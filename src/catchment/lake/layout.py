@@ -37,13 +37,6 @@ STATE_TOGETHER = 50_000
 SCORES_TOGETHER = 100_000
 """Scores in one part of a file, likewise."""
 
-_TOGETHER = {
-    EVENTS.name: EVENTS_TOGETHER,
-    SYNC_STATE.name: STATE_TOGETHER,
-    PROPENSITY_SCORES.name: SCORES_TOGETHER,
-    SCORES.name: SCORES_TOGETHER,
-}
-
 _VISITOR = ("domain_userid", "network_userid", "user_id", "user_ipaddress")
 
 
@@ -78,10 +71,15 @@ def parts_of(table: str, at_most: int | None = None) -> WriterProperties | None:
             default_column_properties=ColumnProperties(dictionary_enabled=False),
             column_properties={name: ColumnProperties(dictionary_enabled=True) for name in _few_values(table)},
         )
-    together = _TOGETHER.get(table, at_most)
+    together = _together().get(table, at_most)
     if together is None:
         return None
     return WriterProperties(compression="SNAPPY", max_row_group_size=min(together, at_most or together))
+
+
+def _together() -> dict[str, int]:
+    scores = dict.fromkeys((PROPENSITY_SCORES.name, SCORES.name), SCORES_TOGETHER)
+    return {EVENTS.name: EVENTS_TOGETHER, SYNC_STATE.name: STATE_TOGETHER, **scores}
 
 
 def packing_of(table: str) -> dict[str, Any]:
