@@ -5,6 +5,7 @@ the two, and events of another cookie only once a login had tied that cookie to 
 moment is asked of the events visible by then, so no feature can know what came later.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -27,6 +28,10 @@ LASTS = {
 COLUMNS = ("event_id", "event_name", "domain_sessionid", "user_id", "derived_tstamp", "dvce_created_tstamp")
 SCROLL = ("pp_yoffset_max", "br_viewheight", "doc_height")
 MACHINES = ("bot", "crawl", "spider", "headless")
+
+
+Keep = Callable[[Any, str], Any]
+"""Works an expression out once for all that follow, under a name."""
 
 
 class Times(NamedTuple):
@@ -53,9 +58,13 @@ def read_times(backend: Any, history_hours: float) -> Times | None:
     return Times(until, row["last_event"], row["last_load"])
 
 
-def visible_events(backend: Any, times: Times) -> Any:
-    """Give each event of a human once, with its person and the moment from which it is visible."""
-    events = _of_humans(backend.table("events"))
+def visible_events(backend: Any, times: Times, keep: Keep) -> Any:
+    """Give each event of a human once, with its person and the moment from which it is visible.
+
+    What is small and costs a look at all events is worked out now and kept; the events are read whenever they are asked
+    for, and only the columns of which something is asked.
+    """
+    events = _of_humans(backend.table("events"), keep)
     history = events.load_tstamp <= ibis.literal(times.history_until, TIMESTAMP_TYPE)
     arrived = ibis.ifelse(history, events.derived_tstamp, events.load_tstamp.fill_null(events.derived_tstamp))
     view = events[PAGE_VIEW][0].id if PAGE_VIEW in events.columns else ibis.null(str)
@@ -67,16 +76,16 @@ def visible_events(backend: Any, times: Times) -> Any:
         load_tstamp=events.load_tstamp,
         view=ibis.coalesce(view, events.page_url, events.domain_sessionid),
     )
-    return _with_person(_once(events), backend)
+    return _with_person(_once(events, backend, keep), backend)
 
 
 TIMESTAMP_TYPE = f"timestamp('{TIMESTAMP.tz}', 6)"
 
 
-def _of_humans(events: Any) -> Any:
+def _of_humans(events: Any, keep: Keep) -> Any:
     agents = events.filter(events.useragent.notnull()).select("useragent").distinct()
     says_so = [agents.useragent.lower().contains(word) for word in MACHINES]
-    machines = agents.filter(ibis.or_(*says_so))
+    machines = keep(agents.filter(ibis.or_(*says_so)), "machines")
     known = [events[name].notnull() for name in ("domain_userid", "domain_sessionid", "derived_tstamp", "event_id")]
     return events.filter(
         *known,
@@ -85,14 +94,17 @@ def _of_humans(events: Any) -> Any:
     )
 
 
-def _once(events: Any) -> Any:
+def _once(events: Any, backend: Any, keep: Keep) -> Any:
     """Keep of each event the copy that arrived first; the few that have copies are sorted, not the wide rows of all."""
-    repeated = events.group_by("event_id").having(events.count() > 1).agg(copies=events.count())
+    counted = events.group_by("event_id").agg(copies=events.count())
+    repeated = keep(counted.filter(counted.copies > 1).select("event_id"), "repeated")
+    if not backend.to_pyarrow(repeated.count()).as_py():
+        return events
     copies = events.filter(events.event_id.isin(repeated.event_id))
     order = ibis.window(group_by=copies.event_id, order_by=[copies.arrived, copies.derived_tstamp])
     copies = copies.mutate(copy=ibis.row_number().over(order))
-    alone = events.filter(events.event_id.notin(repeated.event_id))
-    return alone.union(copies.filter(copies.copy == 0).drop("copy"))
+    firsts = keep(copies.filter(copies.copy == 0).drop("copy"), "firsts")
+    return events.filter(events.event_id.notin(repeated.event_id)).union(firsts)
 
 
 def _with_person(events: Any, backend: Any) -> Any:

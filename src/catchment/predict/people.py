@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from math import ceil
 from typing import Any, NamedTuple
 
@@ -27,9 +28,7 @@ from catchment.predict.outcomes import BEFORE, HAPPENED, LABEL, happenings, outc
 
 IDENTIFIERS = {PERSON, "domain_userid", "user_id", "network_userid", "email"}
 """Columns that name a person: a model that read them would learn people by heart."""
-NARROW = (PERSON, "cookie", "domain_sessionid", "event_id", "derived_tstamp", "visible", "load_tstamp")
-"""What looks and outcomes need of events where no feature is made of them."""
-AT_ONCE = 500_000
+AT_ONCE = 250_000
 """So many people at most are joined with their features at a time."""
 RESERVED = {PERSON, MOMENT, BEFORE, LABEL, HAPPENED}
 
@@ -54,22 +53,8 @@ def open_lens(prediction: Prediction, session: Session, now: datetime, history_h
     times = read_times(backend, history_hours) if "events" in backend.list_tables() else None
     if times is None:
         raise LakeError(f"{prediction.file}: the lake has no events yet.", hint="`catchment run` fills it.")
-    events = visible_events(backend, times)
-    if EVENTS not in prediction.features.sources:
-        events = events.select(*NARROW)
-    return Lens(
-        session,
-        backend,
-        _kept(backend, events, "visible"),
-        times,
-        min(now, times.last_event),
-        now,
-    )
-
-
-def close_lens(lens: Lens) -> None:
-    """Let go of the events, so that their memory is free for what follows."""
-    _drop(lens.backend, lens.events)
+    events = visible_events(backend, times, partial(_kept, backend))
+    return Lens(session, backend, events, times, min(now, times.last_event), now)
 
 
 def read_examples_table(prediction: Prediction, lens: Lens) -> pa.Table:

@@ -26,7 +26,7 @@ from catchment.predict.definition import EVENTS, Prediction
 from catchment.predict.draft import Draft
 from catchment.predict.drift import Tally
 from catchment.predict.learner import Learner
-from catchment.predict.people import Lens, close_lens, feature_frame, open_lens, stream_people
+from catchment.predict.people import Lens, feature_frame, open_lens, stream_people
 from catchment.predict.standing import SCHEMA, WORKED, Comparison, Standing
 from catchment.predict.tracking import Model
 from catchment.predict.watch import note_drift
@@ -82,7 +82,6 @@ def score(prediction: Prediction, shop: Workshop, since: Since | None = None) ->
         with Draft(folder / "draft.arrow", WORKED) as draft:
             for rows in _work_out(prediction, champion, lens, tally, shop.settings.threads, after):
                 draft.add(rows)
-        close_lens(lens)
         compared = Comparison(draft, standing, prediction.labels, folder)
         _write(prediction, champion, shop, compared, standing)
     if is_whole:
