@@ -23,6 +23,7 @@ HEADINGS = {
     "replay --dry-run": "Replay: what would be sent again",
     "build": "Model: events to people",
     "identity": "Identity: who it is, and why",
+    "resolve": "Identity: who is who, rows",
     "match": "Identity: records that are alike",
     "train": "Predict: who will convert",
     "score": "Scores",

@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -19,6 +19,7 @@ from catchment.tables import (
     IDENTITY_IDENTIFIERS,
     IDENTITY_LINKS,
     IDENTITY_MERGES,
+    IDENTITY_NEWS,
 )
 from tests.project.conftest import Make, page_view, payload, rows, send
 
@@ -119,3 +120,28 @@ def test_records_are_matched_when_they_changed_and_people_are_built_anew_by_what
     assert project.is_build_due()
     project.build()
     assert len({row["person_id"] for row in rows(project, "identity_identifiers")}) == 60
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # dbt leaves its log file open
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of dbt's own libraries
+def test_people_are_formed_of_pairs_that_another_engine_left_in_the_lake(make_project: Make) -> None:
+    project = make_project()
+    with pytest.raises(LakeError, match="no table 'identity_news'"):
+        project.resolve_identity()
+    seen = {"week": date(2026, 3, 2), "first_seen_tstamp": NOW, "last_seen_tstamp": NOW, "weekdays": 2}
+    told = [{**EDGE, **seen, "first_event_id": "e1"}, {**EDGE, **seen, "value_b": "c3", "first_event_id": "e2"}]
+    news = pa.Table.from_pylist(told, IDENTITY_NEWS.schema)
+    project.lake.overwrite(IDENTITY_NEWS.name, news.drop_columns(["week"]))
+    with pytest.raises(LakeError, match="lacks week"):
+        project.resolve_identity()
+    project.lake.overwrite(IDENTITY_NEWS.name, news)
+    command = ["identity", "resolve", "--project", str(project.folder), "--json"]
+    counts = json.loads(CliRunner().invoke(app, command, catch_exceptions=False).stdout)["resolve"]
+    assert (counts["identity_identifiers"], counts["identity_edges"], counts["identity_merges"]) == (3, 2, 0)
+    assert {row["person_id"] for row in rows(project, "identity_identifiers")} == {"c2"}
+    # DuckDB finds pairs by itself, whatever another engine has left.
+    send(project, payload(page_view(duid="c7", eid=str(uuid.uuid4()))))
+    project.enrich()
+    project.build()
+    assert [row["value"] for row in rows(project, "identity_identifiers")] == ["c7"]
+    assert project.lake.read(IDENTITY_NEWS.name).num_rows == 2

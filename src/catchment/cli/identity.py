@@ -32,3 +32,20 @@ def match_records(project: ProjectOption = None, as_json: JsonOption = False) ->
     For example: catchment identity match
     """
     tell("match", open_project(project).match(), as_json)
+
+
+@identity.command()
+def resolve(
+    full_refresh: Annotated[
+        bool, typer.Option("--full-refresh", help="Form everybody anew, of these pairs alone.")
+    ] = False,
+    project: ProjectOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Form people of the pairs that another engine than DuckDB has found and left in the lake as `identity_news`.
+
+    On DuckDB `catchment build` does so itself.
+
+    For example: catchment identity resolve
+    """
+    tell("resolve", open_project(project).resolve_identity(full_refresh=full_refresh), as_json)

@@ -16,7 +16,6 @@ from catchment.lake.engine import Engine
 from catchment.lake.lake import Lake
 from catchment.model import ModelSettings
 from catchment.model.identity.orders import ORDERS, Orders
-from catchment.model.identity.rules import read_rules
 from catchment.model.plan import PROJECT, Plan
 from catchment.model.trait_sql import PEOPLE_TRAITS, Sources, write_model
 from catchment.model.traits import read_traits
@@ -106,9 +105,7 @@ def lay_out(lake: Lake, engine: Engine, settings: ModelSettings, folder: Path) -
 
 def _lay_identity(lake: Lake, target: dict[str, Any], settings: ModelSettings, folder: Path) -> None:
     """Leave how people are formed, and have the plugin that forms them beside the lake's, configured as it is."""
-    links = settings.identity.links
-    version = lake.version(links) if links is not None else None
-    orders = Orders.of(settings.identity, read_rules(folder, settings.identity), version)
+    orders = Orders.of_project(lake, settings.identity, folder)
     orders.write(folder / WORK_FOLDER / ORDERS)
     plugins = target["plugins"]
     plugins.append({**plugins[0], "module": "catchment.model.identity.dbt_duckdb", "alias": "identity"})

@@ -5,6 +5,12 @@ from typing import Any
 from catchment.errors import LakeError
 from catchment.model.identity.explain import Line, explain
 from catchment.project.opened import Opened, digest
+from catchment.tables import IDENTITY_CONFLICTS, IDENTITY_EDGES, IDENTITY_HISTORY, IDENTITY_IDENTIFIERS, IDENTITY_MERGES
+
+IDENTITY_TABLES = tuple(
+    table.name
+    for table in (IDENTITY_IDENTIFIERS, IDENTITY_EDGES, IDENTITY_HISTORY, IDENTITY_MERGES, IDENTITY_CONFLICTS)
+)
 
 
 class IdentityVerbs(Opened):
@@ -29,6 +35,18 @@ class IdentityVerbs(Opened):
             found = match(self.lake, session, self.settings.model.identity)
             run.counts |= {"records": found.records, "links": found.links, "joining": found.joining}
         return found
+
+    def resolve_identity(self, *, full_refresh: bool = False) -> dict[str, int]:
+        """Form people of the pairs that another engine has left in the lake; give the rows of each table."""
+        from catchment.model.identity.elsewhere import resolve_news
+        from catchment.model.identity.orders import Orders
+
+        with self.timed("build", "identity") as run:
+            orders = Orders.of_project(self.lake, self.settings.model.identity, self.folder)
+            resolve_news(self.lake, orders, self.folder / ".catchment", is_full=full_refresh)
+            counts = {table: self.count(table) for table in IDENTITY_TABLES}
+            run.counts |= counts
+        return counts
 
     def is_match_due(self) -> bool:
         """Say whether records or settings changed since they were last compared; no table yet is no reason."""

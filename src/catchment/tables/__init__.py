@@ -26,6 +26,7 @@ from catchment.tables.identity import (
     IDENTITY_IDENTIFIERS,
     IDENTITY_LINKS,
     IDENTITY_MERGES,
+    IDENTITY_NEWS,
 )
 from catchment.tables.models import MODEL_BUILDS
 from catchment.tables.predictions import PREDICTION_DRIFT, PREDICTION_OUTCOMES, PROPENSITY_SCORES, SCORES
@@ -48,6 +49,7 @@ TABLES: dict[str, Table] = {
         IDENTITY_MERGES,
         IDENTITY_CONFLICTS,
         IDENTITY_CHANGES,
+        IDENTITY_NEWS,
         ERASURES,
         PROPENSITY_SCORES,
         SCORES,
@@ -86,6 +88,7 @@ __all__ = [
     "IDENTITY_IDENTIFIERS",
     "IDENTITY_LINKS",
     "IDENTITY_MERGES",
+    "IDENTITY_NEWS",
     "MODEL_BUILDS",
     "OFFSET",
     "PAYLOADS",

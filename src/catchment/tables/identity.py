@@ -135,6 +135,25 @@ IDENTITY_CHANGES = Table(
     ),
 )
 
+IDENTITY_NEWS = Table(
+    "identity_news",
+    "model",
+    (),
+    "one pair of identifiers that events told together in one week, or one that they told alone (kind_a is empty); "
+    "stands only where another engine than DuckDB finds pairs",
+    columns(
+        kind_a=STRING,
+        value_a=STRING,
+        kind_b=STRING,
+        value_b=STRING,
+        week=DATE,
+        first_seen_tstamp=TIMESTAMP,
+        last_seen_tstamp=TIMESTAMP,
+        weekdays=INT,
+        first_event_id=STRING,
+    ),
+)
+
 IDENTITY_LINKS = Table(
     "identity_links",
     "model",

@@ -10,6 +10,7 @@ from dbt.adapters.duckdb.utils import TargetConfig
 from catchment.lake.lake import Lake
 from catchment.model.identity.orders import ORDERS, Orders
 from catchment.model.identity.update import update_identity
+from catchment.tables import IDENTITY_NEWS
 
 
 class Plugin(BasePlugin):  # type: ignore[misc]
@@ -22,7 +23,8 @@ class Plugin(BasePlugin):  # type: ignore[misc]
         self.connection: duckdb.DuckDBPyConnection | None = None
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
-        """Keep the connection in which dbt builds."""
+        """Keep the connection in which dbt builds, and make room for its own news where another engine's stand."""
+        conn.execute(f"drop view if exists {IDENTITY_NEWS.name}")
         self.connection = conn
 
     def store(self, target_config: TargetConfig) -> None:

@@ -7,9 +7,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from catchment.lake.lake import Lake
 from catchment.model.identity.declared import IdentitySettings
 from catchment.model.identity.graph import Kind
-from catchment.model.identity.rules import Pair, PairRules
+from catchment.model.identity.rules import Pair, PairRules, read_rules
 
 ORDERS = "identity.json"
 NAMES_PEOPLE = "domain_userid"
@@ -36,6 +37,12 @@ class Orders:
         declared = (kinds, settings.max_links, rules, settings.links, settings.min_score)
         told = repr((*declared, links_version, _code()))
         return cls(*declared, hashlib.sha256(told.encode()).hexdigest()[:16])
+
+    @classmethod
+    def of_project(cls, lake: Lake, settings: IdentitySettings, folder: Path) -> "Orders":
+        """Take what a project declares, and which version of its probable links stands in the lake."""
+        version = lake.version(settings.links) if settings.links is not None else None
+        return cls.of(settings, read_rules(folder, settings), version)
 
     def write(self, path: Path) -> None:
         """Leave the orders as a file, which only its owner may read: it names people."""

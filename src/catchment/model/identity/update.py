@@ -39,6 +39,7 @@ from catchment.tables.table import Table
 ROWS_PER_BATCH = 100_000
 MARKED_AS = "identity"
 """Its row of `model_builds` says by which rules people were formed."""
+FOLLOWED_BY = "user_mapping"
 OUTCOMES = (IDENTITY_IDENTIFIERS, IDENTITY_HISTORY, IDENTITY_MERGES, IDENTITY_CONFLICTS)
 ALL = (IDENTITY_EDGES, *OUTCOMES, IDENTITY_CHANGES)
 
@@ -46,25 +47,33 @@ ALL = (IDENTITY_EDGES, *OUTCOMES, IDENTITY_CHANGES)
 def update_identity(cursor: duckdb.DuckDBPyConnection, lake: Lake, orders: Orders, *, is_full: bool) -> None:
     """Bring the tables up to `identity_news`: all anew, or what it concerns, or everybody where rules changed.
 
-    Leaves beside it `identity_touched` and `identity_touched_edges`: all that may be another than before.
+    Leaves beside it `identity_touched` and `identity_touched_edges`: all that may be another than when the models after
+    it were last built, which is everybody where some were not built since rules changed.
     """
     is_full = is_full or not all(lake.exists(table.name) for table in ALL)
-    builds = {row["model"]: row["fingerprint"] for row in lake.read(MODEL_BUILDS.name).to_pylist()}
-    is_other = builds.get(MARKED_AS) != orders.mark
-    if not is_full and not is_other and not _count(cursor, "identity_news"):
-        show_nobody(cursor)
-        return
-    update = _Update(cursor, lake, orders, Standing(cursor, lake), is_full=is_full, is_all=is_full or is_other)
-    update.lay_out()
-    if update.take_news():
-        update.publish()
-    if update.is_all:
+    builds = {row["model"]: row for row in lake.read(MODEL_BUILDS.name).to_pylist()}
+    is_other = MARKED_AS not in builds or builds[MARKED_AS]["fingerprint"] != orders.mark
+    is_all, is_news = is_full or is_other, bool(_count(cursor, "identity_news"))
+    if is_all or is_news:
+        update = _Update(cursor, lake, orders, Standing(cursor, lake), is_full=is_full, is_all=is_all)
+        update.lay_out()
+        if update.take_news():
+            update.publish()
+    if is_all or not _is_followed(builds):
         show_whole(cursor, lake)
-    else:
+    elif is_news:
         show_touched(cursor)
+    else:
+        show_nobody(cursor)
     if is_other:
         row = {"model": MARKED_AS, "fingerprint": orders.mark, "events_version": 0, "built_at": datetime.now(UTC)}
         lake.merge(MODEL_BUILDS.name, pa.Table.from_pylist([row], schema=MODEL_BUILDS.schema))
+
+
+def _is_followed(builds: dict[str, dict[str, Any]]) -> bool:
+    """Say whether the models after identity were built since rules last changed."""
+    after = builds.get(FOLLOWED_BY)
+    return after is None or bool(after["built_at"] > builds[MARKED_AS]["built_at"])
 
 
 @dataclass(frozen=True)
