@@ -18,6 +18,7 @@ from deltalake.fs.fs_handler import DeltaStorageHandler
 from deltalake.transaction import AddAction, RemoveAction
 from pyarrow.fs import PyFileSystem
 
+from catchment.lake.layout import USUAL, Packing
 from catchment.lake.undisturbed import undisturbed
 
 FILE = "_file"
@@ -49,9 +50,9 @@ class Files:
     `folder` is where they are, if it is on this machine; `packing` says how files are written (see layout).
     """
 
-    def __init__(self, delta: DeltaTable, folder: str | None = None, packing: dict[str, Any] | None = None) -> None:
+    def __init__(self, delta: DeltaTable, folder: str | None = None, packing: Packing = USUAL) -> None:
         self._delta = delta
-        self._packing = {"compression": "snappy"} | (packing or {})
+        self._packing = packing
         self._folder = folder
         self._store = PyFileSystem(DeltaStorageHandler.from_table(delta._table))
         self.schema = pa.schema(delta.schema().to_arrow())
@@ -103,6 +104,8 @@ class Files:
 
     def rows_per_file(self, part: Any, coming: int) -> int:
         """Say how many rows a file of this part may hold, once so many have come."""
+        if self._packing.file_rows is not None:
+            return self._packing.file_rows
         return max(FEW_ROWS, (coming + sum(file.rows for file in self.all if file.part == part)) // MOST_FILES)
 
     def write(self, part: Any, pieces: Iterable[pa.Table]) -> Iterator[AddAction]:
@@ -111,11 +114,13 @@ class Files:
         folder = "" if self.part_column is None else f"{self.part_column}={_part_text(part)}/"
         for piece in pieces:
             table = piece.select(schema.names).cast(schema)
-            path = f"{folder}part-{uuid4()}.{self._packing['compression']}.parquet"
+            path = f"{folder}part-{uuid4()}.{self._packing.compression}.parquet"
             if folder:
                 self._store.create_dir(folder, recursive=True)
             with self._store.open_output_stream(path) as stream:
-                pq.write_table(table, stream, **self._packing)
+                pq.write_table(
+                    table, stream, compression=self._packing.compression, use_dictionary=self._packing.dictionaries
+                )
             yield AddAction(
                 path=path,
                 size=self._store.get_file_info(path).size,

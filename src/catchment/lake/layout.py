@@ -4,7 +4,7 @@ Delta writes the least and the greatest value of a column into its log, where th
 kept of the columns that a table declares, otherwise of timestamps alone: never of a text that may tell who somebody is.
 """
 
-from typing import Any
+from typing import NamedTuple
 from zlib import crc32
 
 import pyarrow as pa
@@ -82,10 +82,21 @@ def _together() -> dict[str, int]:
     return {EVENTS.name: EVENTS_TOGETHER, SYNC_STATE.name: STATE_TOGETHER, **scores}
 
 
-def packing_of(table: str) -> dict[str, Any]:
-    """Say the same to pyarrow."""
+class Packing(NamedTuple):
+    """How pyarrow packs rows in the files of a table, and how many; None for a part of what the table holds."""
+
+    compression: str = "snappy"
+    dictionaries: bool | list[str] = True
+    file_rows: int | None = None
+
+
+USUAL = Packing()
+
+
+def packing_of(table: str) -> Packing:
+    """Say how a merge packs the files of a table."""
     small = TABLES[table].rewritten if table in TABLES else None
-    return {} if small is None else {"compression": "none", "use_dictionary": _few_values(table)}
+    return USUAL if small is None else Packing("none", _few_values(table), small.file_rows)
 
 
 def _few_values(table: str) -> list[str]:

@@ -8,6 +8,7 @@ from catchment.event import TIMESTAMP
 from catchment.tables.table import BOOLEAN, DATE, DOUBLE, INT, LONG, STRING, Rewritten, Table, columns
 
 _REWRITTEN = Rewritten(
+    file_rows=20_000,
     file_bytes=2**21,
     few_values=("kind", "kind_a", "kind_b", "source", "score", "weekdays", "days", "valid_to", "is_current", "reason"),
 )

@@ -12,9 +12,10 @@ class Rewritten(NamedTuple):
     """How the files lie of a table that each update looks through, and of which it writes some again: small, and plain.
 
     Digests are most of what such tables hold; to compress them saves an eighth and costs half of the time to read them.
-    A dictionary is kept of the columns of few values.
+    A dictionary is kept of columns of few values. A merge cuts files by `file_rows`, who writes all by `file_bytes`.
     """
 
+    file_rows: int
     file_bytes: int
     few_values: tuple[str, ...]
 

@@ -178,6 +178,16 @@ def test_files_are_cut_small_in_the_order_of_time_and_upkeep_leaves_them_so(lake
     assert files(lake, IDENTITY_IDENTIFIERS.name).popitem()[1] == paths
 
 
+def test_many_updates_of_a_week_leave_few_files(lake: Lake) -> None:
+    for batch in range(8):
+        news = [
+            ("user_id", f"u{n}", "domain_userid", f"c{n}", batch) for n in range(batch * 2_000, (batch + 1) * 2_000)
+        ]
+        update(lake, news)
+    assert [len(paths) for paths in files(lake, IDENTITY_EDGES.name).values()] == [1]
+    assert [len(paths) for paths in files(lake, IDENTITY_IDENTIFIERS.name).values()] == [2]
+
+
 def touched(cursor: duckdb.DuckDBPyConnection) -> tuple[dict[str, str], set[tuple[str, str]]]:
     people = cursor.execute("select value, person_id from identity_touched").fetchall()
     edges = cursor.execute("select value_a, value_b from identity_touched_edges").fetchall()
