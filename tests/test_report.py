@@ -47,3 +47,21 @@ def test_a_value_is_never_cut_off_and_a_moment_is_told_to_the_second(capsys: pyt
     show("a report", [{"value": "x" * 300, "moment": moment}])
     printed = capsys.readouterr().out
     assert printed.count("x") == 300 and "2026-11-01 09:30:05" in " ".join(printed.split())
+
+
+@pytest.mark.parametrize(
+    ("metrics", "baseline", "beside"),
+    [
+        ({"roc_auc": 0.8, "average_precision": 0.31}, {"roc_auc": 0.78, "average_precision": 0.3}, "0.780, 0.300"),
+        ({"gini": 0.51, "mae": 12.0}, {"gini": 0.5, "mae": 13.0}, "0.500, 13.00"),
+    ],
+)
+def test_a_training_is_told_beside_its_baseline_and_with_why_its_model_speaks_or_not(
+    capsys: pytest.CaptureFixture[str], metrics: dict[str, float], baseline: dict[str, float], beside: str
+) -> None:
+    why = "average_precision 0.3100 does not beat 0.3200 of version 1."
+    show("train", [{"prediction": "signup", "promoted": False, "metrics": metrics, "baseline": baseline, "why": why}])
+    printed = capsys.readouterr().out
+    assert beside in printed
+    assert all(name.split("_")[0] in printed for name in metrics)
+    assert f"signup: {why}" in printed

@@ -43,7 +43,7 @@ EMPTY = {"schema lint": "none", "schema check": "nothing"}
 COLUMNS = {
     name: tuple(columns.split())
     for name, columns in {
-        "train": "prediction rows positives holdout_rows roc_auc average_precision promoted",
+        "train": "prediction rows positives holdout_rows roc_auc average_precision gini mae baseline promoted",
         "sync": "sync added changed removed unchanged skipped sent rejected",
         "measure": "campaign spend visitors conversions qualified_leads cost_per_qualified_lead",
         "score": "prediction scored labels",
@@ -56,7 +56,7 @@ COLUMNS = {
 
 def show(verb: str, report: Any) -> None:
     """Print what one verb came to."""
-    rows = to_rows(report)
+    rows = [_judged(row) if verb == "train" else row for row in to_rows(report)]
     heading = HEADINGS.get(verb, verb)
     if not rows:
         console.print(f"[bold]{heading}[/]: {EMPTY.get(verb, 'nothing to do')}")
@@ -71,6 +71,15 @@ def show(verb: str, report: Any) -> None:
     for row in rows:
         table.add_row(*(_format(row.get(name)) for name in names))
     console.print(table)
+    for row in rows if verb == "train" else ():
+        console.print(escape(f"{row['prediction']}: {row['why']}"), soft_wrap=True)
+
+
+def _judged(row: dict[str, Any]) -> dict[str, Any]:
+    """Put the measures of a training beside those of its baseline, in the order of the columns."""
+    names = ("roc_auc", "average_precision") if "roc_auc" in row["metrics"] else ("gini", "mae")
+    beside = ", ".join(_format(row["baseline"].get(name)) for name in names)
+    return row | {name: row["metrics"][name] for name in names} | {"baseline": beside}
 
 
 def to_rows(report: Any) -> list[dict[str, Any]]:

@@ -24,6 +24,32 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:mlflow.*")
 QUICK = {"search": {"trials": 1}, "learner": {"type": "lightgbm", "trees": 40, "learning_rate": 0.1}}
 
 
+OWN = '''
+"""A learner of one's own."""
+
+import numpy
+from sklearn.compose import make_column_transformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+
+from catchment.predict.learner import Learner
+
+
+class Clicks(Learner):
+    """Believes in clicks alone."""
+
+    def build(self, task):
+        """Give a line over one column."""
+        return make_pipeline(make_column_transformer(("passthrough", ["link_clicks"])), LogisticRegression())
+
+    def explain(self, model, features, frame):
+        """Give what clicks add."""
+        found = numpy.zeros((len(frame), len(features.names)))
+        found[:, list(features.names).index("link_clicks")] = frame.link_clicks + 1
+        return found
+'''
+
+
 @pytest.fixture
 def project(tmp_path: Path, lay_out_store: Callable[[Path], Path]) -> Path:
     return lay_out_store(tmp_path)
@@ -148,6 +174,17 @@ def test_xgboost_is_another_learner_with_reasons_of_its_own(project: Path) -> No
     assert report.roc_auc > 0.6
     world.score(wanted)
     assert all(len(row["reasons"]) == 3 for row in world.scores())
+
+
+def test_a_learner_of_ones_own_trains_and_gives_reasons(project: Path) -> None:
+    own = project / "plugins" / "predict" / "learners" / "clicks.py"
+    own.parent.mkdir(parents=True)
+    own.write_text(OWN)
+    world = make_world(project, site(300))
+    wanted = prediction(learner={"type": "clicks"}, search={"trials": 1})
+    world.train(wanted)
+    world.score(wanted)
+    assert {reason.split(":")[0] for row in world.scores() for reason in row["reasons"]} == {"link clicks"}
 
 
 def test_a_model_of_somebody_else_scores_by_its_uri(project: Path) -> None:

@@ -215,6 +215,15 @@ def test_records_that_are_sent_are_scored_as_people_of_the_lake_are(world: World
     assert len(found["reasons"]) == 3
 
 
+def test_the_reasons_of_one_are_the_same_alone_and_among_others(world: World) -> None:
+    champion = open_champion(PREDICTION, SETTINGS, world.folder)
+    likely = {"first_mkt_medium": "email", "link_clicks": 3, "engaged_time_in_s": 200, "page_views": 1}
+    (alone,) = score_records(PREDICTION, champion, [likely], world.lake, world.folder)
+    among, _ = score_records(PREDICTION, champion, [likely, {}], world.lake, world.folder)
+    assert alone["reasons"] == among["reasons"]
+    assert len(alone["reasons"]) == 3
+
+
 def test_scoring_before_training_says_what_to_do(tmp_path: Path) -> None:
     world = World(tmp_path, fill(Lake(str(tmp_path / "lake")), MADE), MADE)
     with pytest.raises(ModelError, match="'signup' has no champion yet") as raised:

@@ -312,6 +312,23 @@ def test_a_column_that_does_not_fit_is_named_with_its_mend(
     assert str(raised.value).startswith("predictions/signup.yml: ")
     assert fault in str(raised.value)
     assert mend in raised.value.hint
+    assert "catchment_" not in raised.value.hint  # the tables that a session works with are no choice
+
+
+@pytest.mark.parametrize(
+    ("outcome", "fault", "mend"),
+    [
+        ({"conversion": "sign_up"}, "outcome.conversion: the lake has no conversion 'sign_up' yet", "'signup'"),
+        ({"event": "signup"}, "outcome.event: the lake has no event 'signup' yet", "'sign_up'"),
+    ],
+)
+def test_an_outcome_that_the_lake_does_not_know_is_named_with_those_it_does(
+    tmp_path: Path, outcome: dict[str, str], fault: str, mend: str
+) -> None:
+    with pytest.raises(TooFewExamples) as raised:
+        make_world(tmp_path, site(300)).train(prediction(outcome=outcome))
+    assert f"predictions/signup.yml: {fault}" in str(raised.value)
+    assert f"Did you mean {mend}?" in raised.value.hint
 
 
 def test_training_leaves_mlflow_as_it_found_it(trained: tuple[World, TrainReport]) -> None:

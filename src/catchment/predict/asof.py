@@ -7,9 +7,11 @@ import ibis
 
 from catchment.errors import DefinitionError
 from catchment.predict.behaviour import MOMENT, PERSON
-from catchment.predict.definition import Prediction, near
+from catchment.predict.definition import EVENTS, Prediction, near
 
 SINCE = "observed_tstamp"
+KEPT = "catchment_kept_"
+"""In the name of each table that a session works with."""
 
 
 def record_name(source: str) -> str:
@@ -49,11 +51,16 @@ def table_as_of(prediction: Prediction, backend: Any, source: str, looks: Any) -
     return rows.rename(**{PERSON: "who", MOMENT: "at"})
 
 
+def tables_of(backend: Any) -> list[str]:
+    """Name the tables of the lake, without those that a session works with."""
+    return [name for name in backend.list_tables() if KEPT not in name]
+
+
 def _require(prediction: Prediction, backend: Any, source: str) -> Any:
-    names = backend.list_tables()
+    names = {EVENTS, *tables_of(backend)}
     place = f"{prediction.file}: features.sources"
     if source not in names:
-        raise DefinitionError(f"{place}: the lake has no table '{source}'.", hint=near(source, ["events", *names]))
+        raise DefinitionError(f"{place}: the lake has no table '{source}'.", hint=near(source, names))
     table = backend.table(source)
     as_of = prediction.features.as_of
     if PERSON not in table.columns:

@@ -14,9 +14,9 @@ import pyarrow as pa
 
 from catchment.errors import TooFewExamples
 from catchment.predict.behaviour import MOMENT, PERSON
-from catchment.predict.definition import Prediction
+from catchment.predict.definition import Prediction, near
 from catchment.predict.learner import Features, Labelled
-from catchment.predict.outcomes import LABEL
+from catchment.predict.outcomes import LABEL, known_outcomes
 from catchment.predict.people import Lens, choose_features, columns_of_yours, feature_frame, read_examples_table
 
 Numbers = npt.NDArray[np.float64]
@@ -92,10 +92,24 @@ def read_examples(prediction: Prediction, lens: Lens) -> Examples:
             f"{table.num_rows} people were watched for {prediction.horizon} days by {lens.clock:%Y-%m-%d}; "
             f"{FEWEST} are needed",
         )
+    _require_outcome(prediction, lens, table)
     parts = _part(prediction, table)
     slices = {name: _slice(prediction, name, table.take(rows), features) for name, rows in parts.items()}
     of_yours = frozenset(features.names) & columns_of_yours(prediction, lens)
     return Examples(features, of_yours, lens.clock, **slices)
+
+
+def _require_outcome(prediction: Prediction, lens: Lens, table: pa.Table) -> None:
+    """Name an outcome that the lake does not know at all: it is more often misspelt than rare."""
+    outcome = prediction.outcome
+    if outcome is None or len(np.unique(table[LABEL].to_numpy() > 0)) > 1:
+        return
+    name, known = outcome.conversion or outcome.event, known_outcomes(prediction, lens.backend)
+    if known and name is not None and name not in known:
+        kind = "conversion" if outcome.conversion else "event"
+        raise TooFewExamples(
+            f"{prediction.file}: outcome.{kind}: the lake has no {kind} '{name}' yet.", hint=near(name, known)
+        )
 
 
 def _part(prediction: Prediction, table: pa.Table) -> dict[str, Rows]:

@@ -56,6 +56,17 @@ def outcomes_of(prediction: Prediction, looks: Any, done: Any) -> Any:
     )
 
 
+def known_outcomes(prediction: Prediction, backend: Any) -> list[str]:
+    """Give the names that the outcome could have meant: conversions, or events, of which the lake has any."""
+    outcome = prediction.outcome
+    if outcome is None or ANY in (outcome.conversion, outcome.event) or outcome.purchase:
+        return []
+    table, name = ("conversions", "cv_type") if outcome.conversion is not None else ("events", "event_name")
+    rows = backend.table(table)
+    names = backend.to_pyarrow(rows.filter(rows[name].notnull()).select(name).distinct())[name].to_pylist()
+    return sorted(names)
+
+
 def seed(prediction: Prediction, backend: Any) -> Any:
     """Give who is in the seed audience now."""
     if "audience_members" not in backend.list_tables():

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from catchment.errors import DefinitionError, LakeError, TooFewExamples
 from catchment.lake.engine import Session
-from catchment.predict.asof import first_note, table_as_of
+from catchment.predict.asof import KEPT, first_note, table_as_of
 from catchment.predict.behaviour import (
     MOMENT,
     PERSON,
@@ -108,7 +108,7 @@ def _parts(looks: Any, count: int) -> Iterator[Any]:
 
 def _kept(backend: Any, expression: Any, name: str) -> Any:
     """Work an expression out once for all that follow; the engine drops the rows with the session."""
-    return backend.create_table(ibis.util.gen_name(f"catchment_{name}"), obj=expression, temp=True)
+    return backend.create_table(ibis.util.gen_name(f"{KEPT}{name}"), obj=expression, temp=True)
 
 
 def _drop(backend: Any, kept: Any) -> None:

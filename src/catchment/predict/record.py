@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from catchment.errors import DefinitionError
 from catchment.event import TIMESTAMP
-from catchment.predict.asof import SINCE, record_name
+from catchment.predict.asof import SINCE, record_name, tables_of
 from catchment.predict.behaviour import PERSON
 from catchment.predict.definition import Prediction, near
 from catchment.predict.people import IDENTIFIERS, feature_kind
@@ -54,7 +54,7 @@ def _news(rows: Any, notes: Any, names: list[str]) -> Any:
 
 def _require(prediction: Prediction, backend: Any, source: str) -> Any:
     place = f"{prediction.file}: features.recorded"
-    names = backend.list_tables()
+    names = tables_of(backend)
     if source not in names:
         raise DefinitionError(f"{place}: the lake has no table '{source}'.", hint=near(source, names))
     table = backend.table(source)

@@ -80,7 +80,7 @@ def score(prediction: Prediction, shop: Workshop, since: Since | None = None) ->
     with _scratch(prediction, shop) as folder:
         lens = open_lens(prediction, shop.session, shop.now, shop.settings.history_hours)
         with Draft(folder / "draft.arrow", WORKED) as draft:
-            for rows in _work_out(prediction, champion, lens, tally, shop.settings.threads, after):
+            for rows in _work_out(prediction, champion, lens, tally, shop, after):
                 draft.add(rows)
         compared = Comparison(draft, standing, prediction.labels, folder)
         _write(prediction, champion, shop, compared, standing)
@@ -139,12 +139,12 @@ def _is_part_enough(prediction: Prediction, standing: Standing, since: Since, no
 
 
 def _work_out(
-    prediction: Prediction, champion: Model, lens: Lens, tally: Tally, threads: int, since: datetime | None
+    prediction: Prediction, champion: Model, lens: Lens, tally: Tally, shop: Workshop, since: datetime | None
 ) -> Iterator[pa.Table]:
     """Score people batch by batch, a few at once; the rest of the lake waits until there is room."""
     recent = pa.scalar(lens.clock - timedelta(days=max(RECENT_DAYS, prediction.horizon)), TIMESTAMP)
     people = _readable(prediction, champion, stream_people(prediction, lens, since=since))
-    for batch in _at_once(partial(_score_batch, champion), people, threads):
+    for batch in _at_once(partial(_score_batch, champion, shop.folder), people, shop.settings.threads):
         is_recent = pc.greater(batch.rows[MOMENT], recent).to_numpy(zero_copy_only=False)
         tally.add(batch.frame[is_recent], batch.rows["score"].to_numpy()[is_recent])
         yield batch.rows
@@ -155,9 +155,9 @@ class _Batch(NamedTuple):
     frame: Any
 
 
-def _score_batch(champion: Model, people: pa.Table) -> _Batch:
+def _score_batch(champion: Model, folder: Path, people: pa.Table) -> _Batch:
     frame = feature_frame(people, champion.features)
-    scores, reasons = score_frame(champion, None, frame)
+    scores, reasons = score_frame(champion, folder, frame)
     columns = [people[PERSON].cast(pa.string()), people[MOMENT].cast(TIMESTAMP), pa.array(scores), reasons]
     return _Batch(pa.table(columns, schema=WORKED), frame)
 

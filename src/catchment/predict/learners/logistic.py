@@ -24,17 +24,19 @@ class Logistic(Learner):
         """Give a line over ranks of numbers and over categories; there is nothing to stop early."""
         from sklearn.linear_model import LogisticRegression, Ridge
         from sklearn.pipeline import Pipeline
+        from sklearn.preprocessing import StandardScaler
 
         line = Ridge(alpha=1 / self.strength) if task.is_value else LogisticRegression(C=self.strength, max_iter=1000)
-        return Pipeline([("features", self._prepare(task.features, task.people)), ("line", line)])
+        prepared = self._prepare(task.features, task.people)
+        # Columns are told from their middle: what a feature adds is told beside the people who were learned from.
+        return Pipeline([("features", prepared), ("middle", StandardScaler(with_std=False)), ("line", line)])
 
     def explain(self, model: Any, features: Features, frame: Any) -> Any:
-        """Give what each feature adds beyond the middle of these people, its one-hot columns together."""
+        """Give what each feature adds beyond the middle of the people learned from, its one-hot columns together."""
         import numpy
 
         prepared = model.named_steps["features"]
-        columns = prepared.transform(frame)
-        parts = (columns - columns.mean(axis=0)) * numpy.ravel(model.named_steps["line"].coef_)
+        parts = model[:-1].transform(frame) * numpy.ravel(model.named_steps["line"].coef_)
         found = numpy.zeros((len(frame), len(features.names)))
         for place, owner in enumerate(_owners(prepared, features)):
             found[:, owner] += parts[:, place]
