@@ -21,7 +21,7 @@ PROJECT = Path(__file__).parent / "dbt"
 MAPPING = "user_mapping"
 """It says whose rows are whose, so a change of it touches rows that no new event does."""
 _RESOLVED_ANEW: Any = {
-    **dict.fromkeys(("max_links", "rules", "links", "min_score"), True),
+    **dict.fromkeys(("max_links", "burst", "rules", "links", "min_score"), True),
     "identifiers": {"__all__": {"limit", "shared"}},
 }
 _ELSEWHERE: Any = {"user_models": True, "user_macros": True, "trait_files": True, "identity": _RESOLVED_ANEW}

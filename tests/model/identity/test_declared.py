@@ -123,3 +123,12 @@ def test_a_wrong_rule_names_its_place(tmp_path: Path, text: str, why: str) -> No
     (tmp_path / "identity.yml").write_text(text)
     with pytest.raises(DefinitionError, match=re.escape(why)):
         read_rules(tmp_path, IdentitySettings())
+
+
+def test_orders_are_read_as_they_were_written(tmp_path: Path) -> None:
+    rules = PairRules(never=((("user_id", "ada"), ("user_id", "bob")),))
+    orders = Orders.of(IdentitySettings(burst={"links": 20, "days": 2}), rules)
+    orders.write(tmp_path / "identity.json")
+    assert Orders.read(tmp_path / "identity.json") == orders
+    assert orders.burst == (20, 172_800_000_000)
+    assert orders.mark != Orders.of(IdentitySettings(burst={"links": 20}), rules).mark

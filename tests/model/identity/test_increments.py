@@ -87,14 +87,17 @@ def lake(tmp_path: Path) -> Iterator[Lake]:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_batches_in_any_order_and_twice_give_what_all_at_once_gives(lake: Lake, tmp_path: Path, seed: int) -> None:
+@pytest.mark.parametrize("settings", [USUAL, IdentitySettings(burst={"links": 2})], ids=["usual", "burst"])
+def test_batches_in_any_order_and_twice_give_what_all_at_once_gives(
+    lake: Lake, tmp_path: Path, settings: IdentitySettings, seed: int
+) -> None:
     chance = Random(seed)
     seen = draw(chance, 120)
     whole = Lake(str(tmp_path / "whole"))
-    update(whole, seen)
+    update(whole, seen, settings)
     chance.shuffle(seen)
     for batch in (seen[:50], seen[50:90], seen[40:70], seen[90:]):
-        update(lake, batch)
+        update(lake, batch, settings)
     assert tables(lake) == tables(whole)
     assert all(tables(whole)[name] for name in WHOLE)
 
@@ -158,6 +161,15 @@ def test_an_update_writes_only_files_of_weeks_in_which_a_row_differs(lake: Lake)
         assert after.keys() == before[name].keys()
         assert len(after) == weeks
         assert [week for week in sorted(after) if after[week] != before[name][week]] == [max(after)], name
+
+
+def test_new_links_of_one_day_beyond_the_declared_ones_are_conflicts(lake: Lake) -> None:
+    seen = [("email", "till@acme.com", "domain_userid", f"c{hour}", hour) for hour in (0, 5, 23, 28, 60)]
+    update(lake, seen, IdentitySettings(burst={"links": 2, "days": 1}))
+    refused = {(row["value_b"], row["reason"]) for row in lake.read("identity_conflicts").to_pylist()}
+    assert refused == {("c23", "burst"), ("c28", "burst")}
+    update(lake, [], USUAL)
+    assert lake.read("identity_conflicts").num_rows == 0
 
 
 def test_files_are_cut_small_in_the_order_of_time_and_upkeep_leaves_them_so(lake: Lake) -> None:

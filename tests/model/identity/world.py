@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from catchment.model.identity.graph import RULE, SEEN, Graph, Kind, Pairs
+from catchment.model.identity.graph import RULE, SEEN, Burst, Graph, Kind, Pairs
 from catchment.model.identity.resolve import REASONS, Resolution, Rules, resolve
 
 KINDS = (
@@ -47,6 +47,7 @@ def tell(
     *sightings: Sighting,
     kinds: tuple[Kind, ...] = KINDS,
     max_links: int = 100,
+    burst: Burst | None = None,
     never: tuple[tuple[str, str], ...] = (),
     cut: tuple[tuple[str, str], ...] = (),
     always: tuple[tuple[str, str], ...] = (),
@@ -81,6 +82,7 @@ def tell(
         max_links,
         Pairs(*(np.array([pair[side] for pair in pairs], dtype=np.int64) for side in (0, 1))),
         np.array([edge in cuts for edge in edges], dtype=np.bool_),
+        burst=burst,
     )
     return _told(how(graph, rules), [f"{order[kind]}:{value}" for kind, value in nodes], edges)
 

@@ -114,6 +114,15 @@ def usual_identifiers() -> list[Identifier]:
     ]
 
 
+class NewLinks(BaseModel):
+    """A limit on new links within a time."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    links: int = Field(ge=1, description="So many are believed, of each kind.")
+    days: int = Field(default=1, ge=1, description="Within so many days, at any hour.")
+
+
 class IdentitySettings(BaseModel):
     """How identifiers that are seen together become people."""
 
@@ -134,6 +143,11 @@ class IdentitySettings(BaseModel):
         ge=1,
         description="So many values of each kind an identifier is linked to, by the time they came; more are logged, "
         "and join nobody.",
+    )
+    burst: NewLinks | None = Field(
+        default=None,
+        description="How many new links to values of a kind an identifier may get in how many days; more are logged, "
+        "and join nobody, such as those of a kiosk or of a robot. Null is no such limit.",
     )
     rules: str | None = Field(
         default="identity.yml", description="File of the project with pairs that are never, or always, one person."

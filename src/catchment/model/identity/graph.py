@@ -53,22 +53,40 @@ class Pairs(NamedTuple):
     right: Ints
 
 
+class Burst(NamedTuple):
+    """So many new neighbours of a kind an identifier may get within a span of time."""
+
+    links: int
+    within: int
+
+
 def over_linked(graph: Graph, max_links: int) -> Mask:
     """Mark the edges by which an identifier has more neighbours of a kind than it may have; the first to come stay."""
+    return _beyond(graph, max_links, None)
+
+
+def in_bursts(graph: Graph, burst: Burst) -> Mask:
+    """Mark the edges before which an identifier had got as many neighbours of a kind as it may, not long ago."""
+    return _beyond(graph, burst.links, burst.within)
+
+
+def _beyond(graph: Graph, links: int, within: int | None) -> Mask:
+    """Mark the edges that have so many before them, at either end and of one kind, within a span of time or ever."""
     cut = np.zeros(len(graph.left), dtype=np.bool_)
     degree = np.bincount(graph.left, minlength=graph.size) + np.bincount(graph.right, minlength=graph.size)
-    if not len(cut) or degree.max() <= max_links:
+    if not len(cut) or degree.max() <= links:
         return cut
     node, other = np.concatenate([graph.left, graph.right]), np.concatenate([graph.right, graph.left])
     edge = np.tile(np.arange(len(cut)), 2)
-    busy = (degree[node] > max_links) & (graph.strength[edge] != RULE)
+    busy = (degree[node] > links) & (graph.strength[edge] != RULE)
     node, other, edge = node[busy], other[busy], edge[busy]
     order = np.lexsort((other, graph.edge_first[edge], graph.kind[other], node))
     node, kind, edge = node[order], graph.kind[other[order]], edge[order]
-    place = np.arange(len(node))
-    begins = np.r_[True, (node[1:] != node[:-1]) | (kind[1:] != kind[:-1])]
-    place_in_group = place - np.maximum.accumulate(np.where(begins, place, 0))
-    cut[edge[place_in_group >= max_links]] = True
+    late, early = edge[links:], edge[:-links]
+    over = (node[links:] == node[:-links]) & (kind[links:] == kind[:-links])
+    if within is not None:
+        over &= graph.edge_first[late] - graph.edge_first[early] < within
+    cut[late[over]] = True
     return cut
 
 

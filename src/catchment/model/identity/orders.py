@@ -9,10 +9,11 @@ from typing import Any
 
 from catchment.lake.lake import Lake
 from catchment.model.identity.declared import IdentitySettings
-from catchment.model.identity.graph import Kind
+from catchment.model.identity.graph import Burst, Kind
 from catchment.model.identity.rules import Pair, PairRules, read_rules
 
 ORDERS = "identity.json"
+MICROSECONDS_A_DAY = 86_400_000_000
 NAMES_PEOPLE = "domain_userid"
 """People are named after their first cookie, as visitors are known everywhere before they log in."""
 
@@ -26,6 +27,7 @@ class Orders:
     rules: PairRules
     links: str | None
     min_score: float
+    burst: Burst | None
     mark: str
 
     @classmethod
@@ -34,7 +36,7 @@ class Orders:
         kinds = tuple(
             Kind(each.name, each.limit, each.shared, each.name == NAMES_PEOPLE) for each in settings.identifiers
         )
-        declared = (kinds, settings.max_links, rules, settings.links, settings.min_score)
+        declared = (kinds, settings.max_links, rules, settings.links, settings.min_score, _burst(settings))
         told = repr((*declared, links_version, _code()))
         return cls(*declared, hashlib.sha256(told.encode()).hexdigest()[:16])
 
@@ -55,7 +57,13 @@ class Orders:
         content = json.loads(path.read_text())
         rules = {name: tuple(_pair(rows) for rows in pairs) for name, pairs in content["rules"].items()}
         kinds = tuple(Kind(*kind) for kind in content["kinds"])
-        return cls(**content | {"kinds": kinds, "rules": PairRules(**rules)})
+        burst = None if content["burst"] is None else Burst(*content["burst"])
+        return cls(**content | {"kinds": kinds, "rules": PairRules(**rules), "burst": burst})
+
+
+def _burst(settings: IdentitySettings) -> Burst | None:
+    told = settings.burst
+    return None if told is None else Burst(told.links, told.days * MICROSECONDS_A_DAY)
 
 
 def _pair(rows: list[Any]) -> Pair:

@@ -7,7 +7,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from catchment.model.identity.graph import Graph, Ints, Kind, Mask, Pairs, disputed_parts, over_linked, parts_of
+from catchment.model.identity.graph import (
+    Burst,
+    Graph,
+    Ints,
+    Kind,
+    Mask,
+    Pairs,
+    disputed_parts,
+    in_bursts,
+    over_linked,
+    parts_of,
+)
 from catchment.model.identity.grow import OPEN, Growth, Story, seniority, steady_parts
 from catchment.model.identity.settle import EFFORT, Dispute, Disputed, Edge, Refusal
 
@@ -23,6 +34,7 @@ class Rules(NamedTuple):
     never: Pairs
     cut: Mask
     effort: int = EFFORT
+    burst: Burst | None = None
 
 
 class Resolution(NamedTuple):
@@ -39,13 +51,14 @@ class Resolution(NamedTuple):
     refusals: Ints
 
 
-REASONS = ("shared", "limit", "rule", "links")
+REASONS = ("shared", "limit", "rule", "links", "burst")
 
 
 def resolve(graph: Graph, rules: Rules, edges_at_once: int = EDGES_AT_ONCE) -> Resolution:
     """Form people; every identifier belongs to one, and every name to one."""
     crowded = over_linked(graph, rules.max_links) & ~rules.cut
-    kept = np.flatnonzero(~(crowded | rules.cut))
+    hasty = np.zeros_like(crowded) if rules.burst is None else in_bursts(graph, rules.burst) & ~(crowded | rules.cut)
+    kept = np.flatnonzero(~(crowded | hasty | rules.cut))
     part = parts_of(graph.size, graph.left[kept], graph.right[kept])
     disputed = disputed_parts(graph, rules.kinds, rules.never, part)
     linked = np.zeros(len(disputed), dtype=np.bool_)
@@ -56,7 +69,7 @@ def resolve(graph: Graph, rules: Rules, edges_at_once: int = EDGES_AT_ONCE) -> R
     for grown, joined in _grown(graph, rules.kinds, part, (calm_edges, edges_at_once)):
         spans.append(grown)
         merges.append(joined)
-    refusals = [_refused(crowded, "links"), _refused(rules.cut, "rule")]
+    refusals = [_refused(crowded, "links"), _refused(hasty, "burst"), _refused(rules.cut, "rule")]
     for story, refused in _settled(graph, rules, part, np.flatnonzero(disputed), kept):
         spans.append(_table(story.spans, 4))
         merges.append(_table(story.merges, 4))

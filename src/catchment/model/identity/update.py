@@ -159,7 +159,7 @@ class _Update:
         for left, right in zip(pairs.left.tolist(), pairs.right.tolist(), strict=True):
             cut |= (graph.left == left) & (graph.right == right)
         never = self._named("never_pairs", self.orders.rules.never)
-        return Rules(self.orders.kinds, self.orders.max_links, never, cut)
+        return Rules(self.orders.kinds, self.orders.max_links, never, cut, burst=self.orders.burst)
 
     def _named(self, name: str, pairs: tuple[Pair, ...]) -> Pairs:
         self._show(name, _as_table(pairs))
