@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from catchment.lake.lake import Lake
 from catchment.predict.drift import Tally, describe, tell_verdict
 from catchment.predict.learner import Features
 from catchment.predict.watch import has_drifted, judge_outcomes, tell_health
+from catchment.tables import SCORES
 
 from .acme import LOGISTIC, NOW, Site, World, conversion, fill, prediction, site
 
@@ -127,3 +129,21 @@ def test_what_was_foreseen_is_held_against_what_came(project: Path, tmp_path: Pa
     (row,) = [row for row in rows if row["people"] >= len(young)]
     assert row["verdict"] == verdict
     assert f"{row['people']} people of the week of" in tell_health(WANTED, world.lake).note
+
+
+def test_each_version_is_judged_by_the_first_score_that_it_gave_of_a_look_in_time(tmp_path: Path) -> None:
+    world = World(tmp_path, fill(Lake(str(tmp_path / "lake")), site(300)), site(1))
+    look = NOW - timedelta(days=20)
+    given = [("1", 0.2, 1), ("1", 0.9, 5), ("2", 0.4, 2), ("2", 0.9, 72)]
+    rows = [
+        {"prediction": name, "person_id": person, "model_version": version, "score": score, "observed_at": look,
+         "scored_at": look + timedelta(hours=hours)}
+        for person in site(300).truth for version, score, hours in given for name in ("signup", "another")
+    ]  # fmt: skip
+    world.lake.append("scores", pa.Table.from_pylist(rows, schema=SCORES.schema))
+    with world.workshop() as shop:
+        assert judge_outcomes(WANTED, shop) == 600
+    judged = {row["model_version"]: row for row in world.lake.read("prediction_outcomes").to_pylist()}
+    assert {version: row["people"] for version, row in judged.items()} == {"1": 300, "2": 300}
+    assert {version: row["predicted"] for version, row in judged.items()} == pytest.approx({"1": 0.2, "2": 0.4})
+    assert judged["1"]["observed"] == judged["2"]["observed"] > 0

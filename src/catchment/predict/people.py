@@ -53,7 +53,7 @@ def open_lens(prediction: Prediction, session: Session, now: datetime, history_h
     times = read_times(backend, history_hours) if "events" in backend.list_tables() else None
     if times is None:
         raise LakeError(f"{prediction.file}: the lake has no events yet.", hint="`catchment run` fills it.")
-    events = visible_events(backend, times, partial(_kept, backend))
+    events = visible_events(backend, times, partial(keep, backend))
     return Lens(session, backend, events, times, min(now, times.last_event), now)
 
 
@@ -61,7 +61,7 @@ def read_examples_table(prediction: Prediction, lens: Lens) -> pa.Table:
     """Read every look whose outcome is known, oldest first, with label and features."""
     looks = looks_to_learn(prediction, lens.events, lens.clock, lens.times)
     looks = _drawn(_noted(prediction, lens, looks), prediction.observe.most, lens.backend)
-    told = _kept(lens.backend, _with_outcome(prediction, lens, looks), "looks")
+    told = keep(lens.backend, _with_outcome(prediction, lens, looks), "looks")
     table = lens.backend.to_pyarrow(_seen(prediction, lens, told))
     return _plain(table).sort_by([(MOMENT, "ascending"), (PERSON, "ascending")])
 
@@ -88,15 +88,15 @@ def stream_people(prediction: Prediction, lens: Lens, *, since: datetime | None 
     if since is not None:
         fresh = lens.events.filter(lens.events.load_tstamp > ibis.literal(since, TIMESTAMP_TYPE))
         looks = looks.filter(looks[PERSON].isin(fresh[PERSON]))
-    looks = _kept(lens.backend, _open(prediction, lens, looks), "looks")
+    looks = keep(lens.backend, _open(prediction, lens, looks), "looks")
     for part in _parts(looks, lens.backend.to_pyarrow(looks.count()).as_py()):
-        some = _kept(lens.backend, part, "some")
+        some = keep(lens.backend, part, "some")
         expression = _seen(prediction, lens, some)
         yield _plain(expression.schema().to_pyarrow().empty_table())
         for batch in lens.session.query(lens.backend.compile(expression)):
             yield _plain(pa.Table.from_batches([batch]))
-        _drop(lens.backend, some)
-    _drop(lens.backend, looks)
+        drop(lens.backend, some)
+    drop(lens.backend, looks)
 
 
 def _parts(looks: Any, count: int) -> Iterator[Any]:
@@ -106,12 +106,13 @@ def _parts(looks: Any, count: int) -> Iterator[Any]:
         yield looks.filter((looks[PERSON].hash() % parts).abs() == part) if parts > 1 else looks
 
 
-def _kept(backend: Any, expression: Any, name: str) -> Any:
+def keep(backend: Any, expression: Any, name: str) -> Any:
     """Work an expression out once for all that follow; the engine drops the rows with the session."""
     return backend.create_table(ibis.util.gen_name(f"{KEPT}{name}"), obj=expression, temp=True)
 
 
-def _drop(backend: Any, kept: Any) -> None:
+def drop(backend: Any, kept: Any) -> None:
+    """Let go of what was kept."""
     backend.raw_sql(f"drop table {kept.get_name()}")
 
 

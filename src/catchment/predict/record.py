@@ -4,17 +4,19 @@ Traits, and most models of a warehouse, say what is true now. What they said at 
 moment can tell: each training and scoring notes the rows that differ from their last note, with the moment.
 """
 
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 import ibis
 import pyarrow as pa
 
 from catchment.errors import DefinitionError
-from catchment.event import TIMESTAMP
+from catchment.lake.engine import Session
 from catchment.predict.asof import SINCE, record_name, tables_of
-from catchment.predict.behaviour import PERSON
+from catchment.predict.behaviour import PERSON, TIMESTAMP_TYPE
 from catchment.predict.definition import Prediction, near
-from catchment.predict.people import IDENTIFIERS, feature_kind
+from catchment.predict.people import IDENTIFIERS, drop, feature_kind, keep
 from catchment.predict.workshop import Workshop
 
 
@@ -31,11 +33,21 @@ def _record(prediction: Prediction, shop: Workshop, source: str) -> int:
     rows = table.select(PERSON, *names)
     if record_name(source) in backend.list_tables():
         rows = _news(rows, backend.table(record_name(source)), names)
-    noted: pa.Table = backend.to_pyarrow(rows)
-    if noted.num_rows:
-        moments = pa.repeat(pa.scalar(shop.now, TIMESTAMP), noted.num_rows)
-        shop.lake.append(record_name(source), noted.append_column(SINCE, moments))
-    return int(noted.num_rows)
+    news = keep(backend, rows, "news")
+    count = int(backend.to_pyarrow(news.count()).as_py())
+    if count:
+        shop.lake.append_batches(record_name(source), partial(_stamped, shop.session, backend, news, shop.now))
+    drop(backend, news)
+    return count
+
+
+def _stamped(session: Session, backend: Any, rows: Any, moment: datetime) -> pa.RecordBatchReader:
+    """Read rows with the moment beside them, in the types that Ibis gives the columns."""
+    rows = rows.mutate(**{SINCE: ibis.literal(moment, TIMESTAMP_TYPE)})
+    schema = rows.schema().to_pyarrow()
+    batches = session.query(backend.compile(rows))
+    cast = (part for batch in batches for part in pa.Table.from_batches([batch]).cast(schema).to_batches())
+    return pa.RecordBatchReader.from_batches(schema, cast)
 
 
 def _news(rows: Any, notes: Any, names: list[str]) -> Any:

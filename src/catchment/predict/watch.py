@@ -1,21 +1,20 @@
 """Whether a model may still be believed: drift of people and scores, and what came of what was foreseen."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import ibis
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from catchment.event import TIMESTAMP
 from catchment.lake.lake import Lake
-from catchment.predict.behaviour import MOMENT, PERSON
+from catchment.predict.behaviour import MOMENT, PERSON, TIMESTAMP_TYPE
 from catchment.predict.definition import Prediction
 from catchment.predict.drift import SCORE, Tally, tell_verdict
 from catchment.predict.judge import measure, measure_amounts
-from catchment.predict.outcomes import HAPPENED, LABEL, happenings, outcomes_of
-from catchment.predict.people import open_lens
+from catchment.predict.outcomes import LABEL, happenings, outcomes_of
+from catchment.predict.people import Lens, drop, keep, open_lens
 from catchment.predict.tracking import Model
 from catchment.predict.workshop import Workshop
 from catchment.tables import PREDICTION_DRIFT, PREDICTION_OUTCOMES, SCORES
@@ -61,55 +60,58 @@ def note_drift(prediction: Prediction, champion: Model, tally: Tally, shop: Work
 
 def judge_outcomes(prediction: Prediction, shop: Workshop) -> int:
     """Hold the scores whose horizon has passed against what came, week by week; give how many were judged."""
-    if prediction.outcome is None or not shop.lake.exists(SCORES.name):
+    backend = shop.session.ibis()
+    if prediction.outcome is None or SCORES.name not in backend.list_tables():
         return 0
-    scores = _read_settled(prediction, shop)
-    if not scores.num_rows:
+    settled = _settled(prediction, backend, shop.now)
+    if not backend.to_pyarrow(settled.count()).as_py():
         return 0
-    table = _with_what_came(prediction, shop, scores)
-    weeks: dict[tuple[str, datetime], list[int]] = {}
-    for place, row in enumerate(table.select(["model_version", "week"]).to_pylist()):
-        weeks.setdefault((row["model_version"], row["week"]), []).append(place)
-    label, score = table[LABEL].to_numpy(), table["score"].to_numpy()
+    lens = open_lens(prediction, shop.session, shop.now, shop.settings.history_hours)
+    known = lens.clock - timedelta(days=prediction.horizon)  # the lake may lag behind
+    settled = settled.filter(settled[MOMENT] <= ibis.literal(known, TIMESTAMP_TYPE))
     rows = [
         {
             "prediction": prediction.name,
             "model_version": version,
             "observed_week": week,
             "judged_at": shop.now,
-            **_hold_to_account(prediction, label[places], score[places]),
+            **_hold_to_account(prediction, label, score),
         }
-        for (version, week), places in weeks.items()
+        for week in sorted(backend.to_pyarrow(settled.select("week").distinct())["week"].to_pylist())
+        for version, label, score in _what_came(prediction, lens, settled, week)
     ]
     shop.lake.merge(PREDICTION_OUTCOMES.name, pa.Table.from_pylist(rows, schema=PREDICTION_OUTCOMES.schema))
-    return len(label)
+    return sum(row["people"] for row in rows)
 
 
-def _read_settled(prediction: Prediction, shop: Workshop) -> pa.Table:
-    """Read the first score of each look that was given at once and whose horizon has passed."""
-    until = shop.now - timedelta(days=prediction.horizon)
-    filters = [
-        ("prediction", "=", prediction.name),
-        (MOMENT, "<=", until),
-        (MOMENT, ">", until - timedelta(days=KEPT_DAYS)),
-    ]
-    table = shop.lake.read(SCORES.name, [PERSON, MOMENT, "model_version", "scored_at", "score"], filters)
-    late = pc.subtract(table["scored_at"], table[MOMENT])
-    table = table.filter(pc.less_equal(late, pa.scalar(AT_ONCE, pa.duration("us")))).sort_by("scored_at")
-    keys = table.select([PERSON, MOMENT, "model_version"]).to_pandas()
-    return table.filter(pa.array(~keys.duplicated().to_numpy()))
+def _settled(prediction: Prediction, backend: Any, now: datetime) -> Any:
+    """Give the first score of each look that was given at once and whose horizon has passed."""
+    until = now - timedelta(days=prediction.horizon)
+    scores = backend.table(SCORES.name)
+    scores = scores.filter(
+        scores["prediction"] == prediction.name,
+        scores[MOMENT] <= ibis.literal(until, TIMESTAMP_TYPE),
+        scores[MOMENT] > ibis.literal(until - timedelta(days=KEPT_DAYS), TIMESTAMP_TYPE),
+        scores.scored_at <= scores[MOMENT] + ibis.interval(days=AT_ONCE.days),
+    )
+    first = scores.group_by([PERSON, MOMENT, "model_version"]).agg(score=scores.score.argmin(scores.scored_at))
+    return first.mutate(week=first[MOMENT].truncate("W").cast(TIMESTAMP_TYPE))
 
 
-def _with_what_came(prediction: Prediction, shop: Workshop, scores: pa.Table) -> pa.Table:
-    """Join what came within the horizon; the clock of the lake may leave out the latest looks."""
-    lens = open_lens(prediction, shop.session, shop.now, shop.settings.history_hours)
-    settled = pa.scalar(lens.clock - timedelta(days=prediction.horizon), TIMESTAMP)
-    looks = ibis.memtable(scores.filter(pc.less_equal(scores[MOMENT], settled)))
+def _what_came(prediction: Prediction, lens: Lens, settled: Any, week: datetime) -> Iterator[tuple[str, Any, Any]]:
+    """Give of one week the labels that came and the scores that foresaw them, version by version."""
+    scored = keep(lens.backend, settled.filter(settled.week == ibis.literal(week, TIMESTAMP_TYPE)), "scored")
+    looks = scored.select(PERSON, MOMENT).distinct()
     outcome = outcomes_of(prediction, looks, happenings(prediction, lens.backend, lens.events))
-    told = looks.inner_join(outcome, [looks[PERSON] == outcome.outcome_person, looks[MOMENT] == outcome.outcome_at])
-    told = told.select("model_version", "score", LABEL, HAPPENED, week=told[MOMENT].truncate("W"))
-    found = lens.backend.to_pyarrow(told)
-    return found.set_column(found.column_names.index("week"), "week", found["week"].cast(TIMESTAMP))
+    same = [scored[PERSON] == outcome.outcome_person, scored[MOMENT] == outcome.outcome_at]
+    told = keep(lens.backend, scored.inner_join(outcome, same).select("model_version", "score", LABEL), "told")
+    for version in sorted(
+        lens.backend.to_pyarrow(told.select("model_version").distinct())["model_version"].to_pylist()
+    ):
+        found = lens.backend.to_pyarrow(told.filter(told.model_version == version).select(LABEL, "score"))
+        yield version, found[LABEL].to_numpy(), found["score"].to_numpy()
+    drop(lens.backend, told)
+    drop(lens.backend, scored)
 
 
 def _hold_to_account(prediction: Prediction, label: Any, score: Any) -> dict[str, Any]:
