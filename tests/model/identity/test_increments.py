@@ -15,14 +15,16 @@ from catchment.lake.delta_views import load_delta, view_tables
 from catchment.lake.lake import Lake
 from catchment.lake.upkeep import tend
 from catchment.model.identity.declared import IdentitySettings
+from catchment.model.identity.elsewhere import resolve_news
 from catchment.model.identity.orders import Orders
 from catchment.model.identity.rules import PairRules
 from catchment.model.identity.update import OUTCOMES, update_identity
-from catchment.tables import IDENTITY_EDGES, IDENTITY_IDENTIFIERS, MODEL_BUILDS
+from catchment.tables import IDENTITY_EDGES, IDENTITY_IDENTIFIERS, IDENTITY_NEWS, MODEL_BUILDS
 from tests.model.identity.test_update import NEWS, START
 
 WHOLE = [table.name for table in (IDENTITY_EDGES, *OUTCOMES)]
 USUAL = IdentitySettings()
+LIKELY = {"kind_a": "domain_userid", "value_a": "c1", "kind_b": "domain_userid", "value_b": "c2"}
 Seen = tuple[str, str, str, str, int]
 """Two identifiers, and the hour at which they were seen."""
 
@@ -100,6 +102,23 @@ def test_batches_in_any_order_and_twice_give_what_all_at_once_gives(
         update(lake, batch, settings)
     assert tables(lake) == tables(whole)
     assert all(tables(whole)[name] for name in WHOLE)
+
+
+def test_an_object_store_gives_what_a_folder_gives(lake: Lake, tmp_path: Path) -> None:
+    seen = draw(Random(3), 120)
+    (tmp_path / "store").mkdir()
+    store = Lake(f"file://{tmp_path}/store")  # which is read as any store by URL is
+    for batch in (seen[:80], seen[70:]):
+        expected = update(lake, batch, ask=touched)
+        assert update(store, batch, ask=touched) == expected
+    assert tables(store) == tables(lake)
+    store.overwrite("likely", pa.Table.from_pylist([{**LIKELY, "score": 0.99}]))
+    lake.overwrite("likely", pa.Table.from_pylist([{**LIKELY, "score": 0.99}]))
+    linked = IdentitySettings(links="likely")
+    assert update(store, [], linked, ask=touched) == update(lake, [], linked, ask=touched)
+    store.overwrite(IDENTITY_NEWS.name, tell(seen))
+    resolve_news(store, Orders.of(linked, PairRules()), tmp_path, is_full=True)
+    assert tables(store) == tables(lake)
 
 
 def test_of_a_week_only_the_first_and_the_last_sighting_count_however_they_came(lake: Lake, tmp_path: Path) -> None:

@@ -33,4 +33,4 @@ def resolve_news(lake: Lake, orders: Orders, folder: Path, *, is_full: bool) -> 
         load_delta(connection)
         connection.execute("set preserve_insertion_order = false")
         view_tables(connection, lake)
-        update_identity(connection.cursor(), lake, orders, is_full=is_full)
+        update_identity(connection, lake, orders, is_full=is_full)

@@ -6,6 +6,7 @@ They are whole clusters, so whatever follows from identifiers and edges of one p
 import duckdb
 
 from catchment.event import TIMESTAMP
+from catchment.lake.delta_views import view_table
 from catchment.lake.lake import Lake
 from catchment.tables import IDENTITY_EDGES, IDENTITY_IDENTIFIERS
 from catchment.tables.table import STRING, columns
@@ -49,10 +50,14 @@ def show_nobody(cursor: duckdb.DuckDBPyConnection) -> None:
 
 
 def show_whole(cursor: duckdb.DuckDBPyConnection, lake: Lake) -> None:
-    """Say that everybody may be touched: the names stand for the whole tables."""
+    """Say that everybody may be touched: the names stand for the whole tables.
+
+    What a cursor reads from a store by URL no other cursor sees, so there the rows are copied.
+    """
     for name, table in WHOLE.items():
         if "://" in lake.uri:
-            cursor.register(name, lake.delta(table).to_pyarrow_dataset())
+            view_table(cursor, lake, table)
+            _show(cursor, name, f"select {', '.join(SCHEMAS[name].names)} from {table}")
         else:
             cursor.execute(f"create or replace view {name} as select * from {table}")
 

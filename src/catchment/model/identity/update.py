@@ -95,6 +95,7 @@ class _Update:
         self.cursor.execute(statements.UNSEEN.format(rule=RULE))
         links = self.orders.links
         if links is not None and self.lake.exists(links):
+            view_table(self.cursor, self.lake, links)
             told = statements.PROBABLE.format(probable=PROBABLE, table=links)
             self.cursor.execute(told, {"min_score": self.orders.min_score})
         self._run(statements.KEY_OF, statements.NAME_OF)
@@ -189,6 +190,7 @@ class _Update:
         """Note who was somebody else until now, before that is overwritten."""
         stands = self.lake.exists(IDENTITY_IDENTIFIERS.name)
         if self.is_full and stands:
+            view_table(self.cursor, self.lake, IDENTITY_IDENTIFIERS.name)
             self._run(statements.ALL_PUBLISHED)
         elif stands:
             self._run(statements.RENAMED)
