@@ -12,7 +12,9 @@ SHOWN = 20
 
 def plot_curve(name: str, curve: Curve) -> Any:
     """Draw one curve beside the line of chance."""
+    # Margins that hold any number: to have them fitted would draw each figure twice.
     figure, axes = _figure(name.replace("_", " "))
+    figure.subplots_adjust(left=0.15, right=0.96, bottom=0.12, top=0.92)
     axes.plot(curve.x, curve.y, marker="o" if name == "calibration" else "")
     if name in CHANCE:
         end = max(curve.x + curve.y) if name == "calibration" else 1
@@ -26,18 +28,18 @@ def plot_curve(name: str, curve: Curve) -> Any:
 
 def plot_bars(title: str, meaning: str, worth: Mapping[str, float]) -> Any:
     """Draw one bar per feature, the largest on top."""
-    figure, axes = _figure(title)
+    figure, axes = _figure(title, layout="constrained")  # names may be long
     shown = list(worth.items())[:SHOWN][::-1]
     axes.barh([name for name, _ in shown], [value for _, value in shown])
     axes.set_xlabel(meaning)
     return figure
 
 
-def _figure(title: str) -> tuple[Any, Any]:
+def _figure(title: str, **how: Any) -> tuple[Any, Any]:
     # Figure, not pyplot: pyplot keeps every figure in a global list and may want a screen.
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(6, 4.5), layout="constrained")
+    figure = Figure(figsize=(6, 4.5), **how)
     axes = figure.add_subplot()
     axes.set_title(title)
     return figure, axes

@@ -103,9 +103,8 @@ class PredictVerbs(Opened):
         from catchment.listen import require_free_port
 
         (prediction,) = named(self.predictions(), name, "prediction")
-        application = self._champion(prediction).application()
-        require_free_port(host, port, "--port")
-        uvicorn.run(application, host=host, port=port, log_level="warning")
+        require_free_port(host, port, "--port")  # before the model is loaded, which takes seconds
+        uvicorn.run(self._champion(prediction).application(), host=host, port=port, log_level="warning")
 
     def is_training_due(self, prediction: Any) -> bool:
         """Say whether a model is missing for the file as it reads, too old, or made for people who have changed."""
