@@ -1,6 +1,7 @@
 """A merge of what a model gives: the rows are those of a plain replacement, and only files with a difference change."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from random import Random
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from catchment.lake import UpkeepSettings, files, merge
 from catchment.lake.delta_views import load_delta, view_table
 from catchment.lake.lake import Lake
-from catchment.lake.merge import Merge, merge_changed
+from catchment.lake.merge import Merge, Standing, merge_changed
 from catchment.lake.upkeep import tend
 from catchment.tables import MODEL_BUILDS
 
@@ -88,8 +89,10 @@ def test_what_was_given_stands_what_is_gone_is_gone_and_all_else_is_untouched(
         new, after = draw_rows(chance, range(40)), chance.randint(0, 40)
         new_ids = {row["id"] for row in new}
         stood = [row for row in stood if row["id"] not in new_ids and row["id"] < after] + new
+        asked = of(f"id >= {after}", by)
+        known = Standing(cursor, lake, replace(asked, built=None)) if chance.random() < 0.5 else None
         give(cursor, new)
-        merge_changed(cursor, lake, of(f"id >= {after}", by))
+        merge_changed(cursor, lake, asked, known)
         assert rows_of(lake) == told(stood)
         view_table(cursor, lake, TABLE)
         late = "seen >= '2026-03-15 00:00:00+00'"
@@ -99,6 +102,39 @@ def test_what_was_given_stands_what_is_gone_is_gone_and_all_else_is_untouched(
         version = lake.version(TABLE)
         assert merge_changed(cursor, lake, of(f"id >= {after}", by)) == 0
         assert lake.version(TABLE) == version
+
+
+def test_the_rows_that_a_model_is_about_to_make_are_read_once_and_shown_to_it(
+    lake: Lake, cursor: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [{"id": number, "part": "a", "note": "old", "seen": None} for number in range(9)]
+    put(lake, rows)
+    read = files.Files.read
+    opened: list[str] = []
+
+    def watch(self: files.Files, some: list[files.File], columns: list[str]) -> pa.Table:
+        opened.extend(file.path for file in some)
+        return read(self, some, columns)
+
+    monkeypatch.setattr(files.Files, "read", watch)
+    standing = Standing(cursor, lake, replace(of("id < 3"), built=None))
+    assert sorted(cursor.execute(f"select id, note from {merge.HELD}").fetchall()) == [(n, "old") for n in range(3)]
+    give(cursor, [{**row, "note": "new"} for row in rows[:2]])
+    assert merge_changed(cursor, lake, of("id < 3"), standing) == 3
+    assert sorted(row["id"] for row in lake.read(TABLE).to_pylist()) == [0, 1, *range(3, 9)]
+    assert len(opened) == 1
+
+
+def test_rows_read_before_are_not_trusted_where_the_table_has_changed_since(
+    lake: Lake, cursor: duckdb.DuckDBPyConnection
+) -> None:
+    rows = [{"id": number, "part": "a", "note": "old", "seen": None} for number in range(4)]
+    put(lake, rows)
+    standing = Standing(cursor, lake, replace(of("id < 3"), built=None))
+    put(lake, rows[1:])
+    give(cursor, rows[1:3])
+    assert merge_changed(cursor, lake, of("id < 3"), standing) == 0
+    assert rows_of(lake) == told(rows[1:])
 
 
 def test_only_files_with_a_difference_are_rewritten(
@@ -130,14 +166,14 @@ def test_a_person_who_is_forgotten_meanwhile_stays_forgotten(
 ) -> None:
     put(lake, [{"id": number, "part": "a", "note": "old", "seen": None} for number in range(3)])
     give(cursor, [{"id": 1, "part": "a", "note": "new", "seen": None}])
-    replace = files.Files.replace
+    commit = files.Files.replace
     forgotten: list[int] = []
 
     def forget_first(self: files.Files, *change: Any) -> None:
         if not forgotten:
             forgotten.append(2)
             lake.delta(TABLE).delete("id = 2")
-        replace(self, *change)
+        commit(self, *change)
 
     monkeypatch.setattr(files.Files, "replace", forget_first)
     merge_changed(cursor, lake, of())
@@ -152,6 +188,13 @@ def test_a_model_that_tells_one_more_column_gives_it_to_the_table(
     merge_changed(cursor, lake, of())
     found = {row["id"]: (row["part"], row["note"], row["day"]) for row in lake.read(TABLE).to_pylist()}
     assert found == {0: ("a", "old", None), 1: ("b", None, date(2026, 3, 1))}
+
+
+def test_a_table_that_is_replaced_is_cut_where_that_is_asked(lake: Lake) -> None:
+    rows = [{"id": number, "part": "a", "note": str(number), "seen": None} for number in range(20_000)]
+    lake.overwrite(TABLE, pa.Table.from_pylist(rows, schema=SCHEMA), partition_by="part", file_bytes=20_000)
+    assert len(paths(lake)) > 5
+    assert rows_of(lake) == told(rows)
 
 
 def test_upkeep_leaves_the_files_of_merged_models_as_merges_cut_them(

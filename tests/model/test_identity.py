@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from catchment.errors import DefinitionError
@@ -12,6 +13,8 @@ from catchment.lake.engine import open_engine
 from catchment.model.identity.declared import IdentitySettings
 from catchment.model.identity.explain import Line, explain
 from catchment.model.identity.spelling import spell
+from catchment.model.plan import merged_models
+from catchment.tables import MODEL_BUILDS
 from tests.model.conftest import USER, Built, append_and_build, at, empty_project, event
 
 pytestmark = [
@@ -157,3 +160,23 @@ def test_a_rule_undoes_a_merge_without_counting_all_anew_and_the_change_is_logge
     assert (change["value"], change["person_before"], change["person_id"]) == ("phone", "desk", "phone")
     (conflict,) = [row for row in after.lake.read("identity_conflicts").to_pylist() if row["reason"] == "rule"]
     assert (conflict["kind_a"], conflict["value_b"]) == ("email", "phone")
+
+
+def test_a_build_that_was_cut_off_after_rules_were_applied_is_made_good(told: Built, folder: Path) -> None:
+    """Who is who stands by the new rules then, and what was made of it does not: the next build has no news of it."""
+    (folder / "identity.yml").write_text('never: [["user_id:ada", "domain_userid:phone"]]')
+    append_and_build(folder, [], **SETTINGS)
+    noted = told.lake.read("model_builds").to_pylist()
+    before = {name: told.lake.delta(name).version() for name in merged_models()}
+    (folder / "identity.yml").unlink()
+    append_and_build(folder, [], **SETTINGS)
+    for name, version in before.items():
+        if told.lake.version(name) != version:
+            told.lake.delta(name).restore(version)
+    now = {row["model"]: row for row in told.lake.read("model_builds").to_pylist()}
+    rows = [row for row in noted if row["model"] != "identity"] + [now["identity"]]
+    told.lake.overwrite("model_builds", pa.Table.from_pylist(rows, schema=MODEL_BUILDS.schema))
+    after = append_and_build(folder, [], **SETTINGS)
+    assert after.report.plan.startswith("events since")
+    assert after.rows("user_mapping", "domain_userid")["phone"]["person_id"] == "desk"
+    assert after.rows("people", "person_id")["desk"]["devices"] == 2

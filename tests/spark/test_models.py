@@ -37,8 +37,11 @@ def lay_before(told: Built, spark: Spark) -> None:
     """Show Spark what stands before a full build; people are found by Python on either engine."""
     for table in ("events", "identity_identifiers", "identity_edges"):
         spark.show(table, told.lake.read(table))
+    for table in ("identifiers", "edges"):
+        spark.show(f"identity_touched{'' if table == 'identifiers' else '_edges'}", told.lake.read(f"identity_{table}"))
     spark.show("new_events", told.lake.read("events"))
     spark.show("former_mapping", NOTHING.empty_table())
+    spark.show("moved_cookies", NOTHING.empty_table())
     spark.show("build_slice", pa.Table.from_pylist([{"first_day": None, "last_day": None}], ALL_DAYS))
     for seed in (PROJECT / "seeds").glob("*.csv"):
         spark.session.read.csv(str(seed), header=True).createOrReplaceTempView(seed.stem)

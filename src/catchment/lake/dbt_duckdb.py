@@ -11,11 +11,15 @@ from dbt.adapters.duckdb.utils import TargetConfig
 
 from catchment.lake.changes import appended_since
 from catchment.lake.delta_views import load_delta, view_table, view_tables
+from catchment.lake.files import rows_per_file
 from catchment.lake.lake import Lake
-from catchment.lake.merge import Merge, merge_changed
+from catchment.lake.merge import Merge, Standing, merge_changed
+from catchment.lake.moves import MAPPING, PLAN, show_moves
 
 ROWS_PER_BATCH = 100_000
-PLAN = "plan.json"
+SAMPLE_ROWS = 10_000
+PACKED = 3
+"""About so many times smaller are the rows of models in their files than in memory."""
 
 
 class Plugin(BasePlugin):  # type: ignore[misc]
@@ -26,14 +30,17 @@ class Plugin(BasePlugin):  # type: ignore[misc]
         self.lake = Lake(config["uri"], config["storage_options"])
         self.folder = Path(config["folder"])
         self.connection: duckdb.DuckDBPyConnection | None = None
+        self.standing: dict[str, Standing] = {}
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
         """Show dbt every table of the lake, models of earlier builds among them, and what is to be built."""
         load_delta(conn)
         conn.execute("set preserve_insertion_order = false")
+        conn.execute("set parquet_metadata_cache = true")  # a build asks the same files several times
         conn.execute("set temp_directory = " + _text(str(self.folder / "spill")))
         view_tables(conn, self.lake)
-        _show_plan(conn, self.lake, json.loads((self.folder / PLAN).read_text()))
+        self.plan = json.loads((self.folder / PLAN).read_text())
+        _show_plan(conn, self.lake, self.plan)
         self.connection = conn
 
     def configure_cursor(self, cursor: duckdb.DuckDBPyConnection) -> None:
@@ -41,19 +48,28 @@ class Plugin(BasePlugin):  # type: ignore[misc]
         cursor.execute("set timezone = 'UTC'")
 
     def store(self, target_config: TargetConfig) -> None:
-        """Bring the Delta table of one model to what dbt has built and committed: whole, or what differs."""
+        """Bring the Delta table of one model to what dbt has built and committed: whole, or what differs.
+
+        Or, before it is built, show it the rows that stand and that it is about to make anew.
+        """
         if self.connection is None:
             raise RuntimeError("dbt stores a model before it has connected.")
         name = target_config.relation.identifier
         config = target_config.config
         with self.connection.cursor() as cursor:
             self.configure_cursor(cursor)
+            if config.get("is_standing"):
+                self.standing[name] = Standing(cursor, self.lake, Merge.of(name, config))
+                return
             if config["is_incremental"]:
-                merge_changed(cursor, self.lake, Merge.of(name, config))
+                merge_changed(cursor, self.lake, Merge.of(name, config), self.standing.pop(name, None))
             else:
+                cut = _file_bytes(cursor, config) if config["unique_key"] else None
                 rows = cursor.execute(f'select * from "{config["built"]}"').to_arrow_reader(ROWS_PER_BATCH)
-                self.lake.overwrite(name, rows, partition_by=config["partition_by"])
+                self.lake.overwrite(name, rows, partition_by=config["partition_by"], file_bytes=cut)
             view_table(cursor, self.lake, name)
+            if name == MAPPING:
+                show_moves(cursor, self.lake, self.plan["mapping_versions"])
 
 
 def forget_connection() -> None:
@@ -61,12 +77,22 @@ def forget_connection() -> None:
     DuckDBConnectionManager.close_all_connections()
 
 
+def _file_bytes(cursor: duckdb.DuckDBPyConnection, config: dict[str, Any]) -> int:
+    """Say how large the files of a model may be that merges are to find cut as they would cut them."""
+    built, part = f'"{config["built"]}"', config["partition_by"]
+    parts = f'count(distinct "{part}")' if part else "1"
+    counted = cursor.execute(f"select count(*), {parts} from {built}").fetchall()[0]
+    sample = cursor.execute(f"select * from {built} limit {SAMPLE_ROWS}").to_arrow_table()
+    row_bytes = sample.nbytes / max(1, sample.num_rows) / PACKED
+    return max(1, int(row_bytes * rows_per_file(counted[0] // max(1, counted[1]), config.get("few_rows"))))
+
+
 def _show_plan(conn: duckdb.DuckDBPyConnection, lake: Lake, plan: dict[str, Any]) -> None:
     conn.execute(
         "create table build_slice as select cast($first_day as date) as first_day, cast($last_day as date) as last_day",
         {"first_day": plan["first_day"], "last_day": plan["last_day"]},
     )
-    _show_former_mapping(conn, lake, plan)
+    show_moves(conn, lake, ())
     columns = ", ".join(plan["columns"])
     appended = None if plan["since"] is None else appended_since(lake, "events", plan["since"])
     if appended is None:
@@ -76,17 +102,6 @@ def _show_plan(conn: duckdb.DuckDBPyConnection, lake: Lake, plan: dict[str, Any]
     conn.register("appended_events", rows)
     conn.execute(f"create table new_events as select {columns} from appended_events")
     conn.unregister("appended_events")
-
-
-def _show_former_mapping(conn: duckdb.DuckDBPyConnection, lake: Lake, plan: dict[str, Any]) -> None:
-    conn.execute("create table former_mapping (domain_userid varchar, user_id varchar, person_id varchar)")
-    for version in plan["mapping_versions"]:
-        conn.register("former_version", lake.delta("user_mapping", version).to_pyarrow_dataset())
-        conn.execute(
-            "insert into former_mapping select domain_userid, user_id, person_id from former_version "
-            "except select * from former_mapping"
-        )
-        conn.unregister("former_version")
 
 
 def _seen_within(plan: dict[str, Any]) -> str:

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from deltalake import DeltaTable
 from deltalake.fs.fs_handler import DeltaStorageHandler
 from deltalake.transaction import AddAction, RemoveAction
-from pyarrow.fs import PyFileSystem
+from pyarrow.fs import FileSystem, LocalFileSystem, PyFileSystem, SubTreeFileSystem
 
 from catchment.lake.layout import USUAL, Packing
 from catchment.lake.undisturbed import undisturbed
@@ -26,7 +26,13 @@ FILE = "_file"
 
 FEW_ROWS = 2_000
 MOST_FILES = 32
-"""A part of a table is cut into at most so many files, or into files of few rows: a row that changes costs its file."""
+"""A part of a table is cut into at most so many files, or into files of few rows: a row that changes costs its file.
+
+A table of which changes touch few files says itself how many rows are few: a file costs whoever looks through all.
+"""
+
+FEW_CHUNKS = 4
+"""Rows that lie in more pieces are laid together before they are written, which costs less than to write pieces."""
 
 _PATH = "_path"
 _GLOB = set("*?[")
@@ -54,10 +60,14 @@ class Files:
         self._delta = delta
         self._packing = packing
         self._folder = folder
-        self._store = PyFileSystem(DeltaStorageHandler.from_table(delta._table))
+        self._store = _store_of(delta, folder)
+        self.version = delta.version()
         self.schema = pa.schema(delta.schema().to_arrow())
-        self.part_column = next(iter(delta.metadata().partition_columns), None)
+        metadata = delta.metadata()
+        self.part_column = next(iter(metadata.partition_columns), None)
+        self._told = metadata.configuration.get("delta.dataSkippingStatsColumns", "").split(",")
         self.all = tuple(self._list())
+        self.paths = {file.path for file in self.all}
 
     def _list(self) -> Iterator[File]:
         added = pa.table(self._delta.get_add_actions(flatten=True))
@@ -76,6 +86,26 @@ class Files:
         ]
         rows = ds.FileSystemDataset(fragments, schema, form, self._store)
         return rows.scanner(columns=[*columns, FILE]).to_reader()
+
+    def read(self, files: Iterable[File], columns: Sequence[str]) -> pa.Table:
+        """Give the same rows as a table. To read small files of this machine whole costs less than to scan them."""
+        if self._folder is None:
+            return self.scan(files, columns).read_all()
+        schema = pa.schema([*(self.schema.field(name) for name in columns), pa.field(FILE, pa.int32())])
+        return pa.concat_tables([schema.empty_table(), *(self._read(file, schema) for file in files)])
+
+    def _read(self, file: File, schema: pa.Schema) -> pa.Table:
+        with pq.ParquetFile(f"{self._folder}/{file.path}") as opened:
+            known = set(opened.schema_arrow.names)
+            rows = opened.read([name for name in schema.names if name in known], use_threads=False)
+        told = {self.part_column: file.part, FILE: file.number}
+        columns = [
+            rows[field.name]
+            if field.name in known
+            else pa.repeat(pa.scalar(told.get(field.name), field.type), len(rows))
+            for field in schema
+        ]
+        return pa.table(columns, names=schema.names).cast(schema)
 
     def _is_of(self, file: File) -> pc.Expression:
         of_file = pc.field(FILE) == pa.scalar(file.number, pa.int32())
@@ -106,24 +136,26 @@ class Files:
         """Say how many rows a file of this part may hold, once so many have come."""
         if self._packing.file_rows is not None:
             return self._packing.file_rows
-        return max(FEW_ROWS, (coming + sum(file.rows for file in self.all if file.part == part)) // MOST_FILES)
+        return rows_per_file(coming + sum(file.rows for file in self.all if file.part == part), self._packing.few_rows)
 
     def write(self, part: Any, pieces: Iterable[pa.Table]) -> Iterator[AddAction]:
         """Write a file for each piece; nobody reads it before it is committed."""
         schema = pa.schema([field for field in self.schema if field.name != self.part_column])
         folder = "" if self.part_column is None else f"{self.part_column}={_part_text(part)}/"
+        how = self._packing.of(schema)
         for piece in pieces:
             table = piece.select(schema.names).cast(schema)
+            if table.column(0).num_chunks > FEW_CHUNKS:
+                table = table.combine_chunks()
             path = f"{folder}part-{uuid4()}.{self._packing.compression}.parquet"
             if folder:
                 self._store.create_dir(folder, recursive=True)
             with self._store.open_output_stream(path) as stream:
-                pq.write_table(
-                    table, stream, compression=self._packing.compression, use_dictionary=self._packing.dictionaries
-                )
+                pq.write_table(table, stream, **how)
+                size = stream.tell()
             yield AddAction(
                 path=path,
-                size=self._store.get_file_info(path).size,
+                size=size,
                 partition_values=self._partition_values(part),
                 modification_time=int(datetime.now(UTC).timestamp() * 1000),
                 data_change=True,
@@ -132,8 +164,9 @@ class Files:
 
     def _statistics(self, table: pa.Table) -> dict[str, Any]:
         """Tell of the columns that the table's properties name, which are all moments (see layout)."""
-        named = self._delta.metadata().configuration.get("delta.dataSkippingStatsColumns", "").split(",")
-        columns = [name for name in named if name in table.column_names and pa.types.is_timestamp(table[name].type)]
+        columns = [
+            name for name in self._told if name in table.column_names and pa.types.is_timestamp(table[name].type)
+        ]
         ranges = {name: pc.min_max(table[name]).as_py() for name in columns}
         told = {name: span for name, span in ranges.items() if span["min"] is not None}
         return {
@@ -156,6 +189,18 @@ class Files:
 
     def _partition_values(self, part: Any) -> dict[str, str | None]:
         return {self.part_column: None if part is None else str(part)} if self.part_column else {}
+
+
+def rows_per_file(rows: int, few_rows: int | None) -> int:
+    """Say how many rows a file may hold of a part that holds so many."""
+    return max(few_rows or FEW_ROWS, rows // MOST_FILES)
+
+
+def _store_of(delta: DeltaTable, folder: str | None) -> FileSystem:
+    """Give the store of a table's files; what is on this machine needs no detour over delta-rs."""
+    if folder is not None:
+        return SubTreeFileSystem(folder, LocalFileSystem())
+    return PyFileSystem(DeltaStorageHandler.from_table(delta._table))
 
 
 def _part_text(part: Any) -> str:

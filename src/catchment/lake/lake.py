@@ -163,14 +163,18 @@ class Lake:
         *,
         where: str | None = None,
         partition_by: str | None = None,
+        file_bytes: int | None = None,
     ) -> None:
         """Replace all rows, and the schema with them, in one commit; with `where`, only the rows that fit it.
 
-        What makes a reader is called anew for each try, so that much may be replaced with little memory.
+        What makes a reader is called anew for each try, so that much may be replaced with little memory. Files are cut
+        at about `file_bytes`, or as large as Delta likes.
         """
         how: dict[str, Any] = {"schema_mode": "overwrite"} if where is None else {"predicate": where}
         if partition_by is not None:
             how["partition_by"] = [partition_by]
+        if file_bytes is not None:
+            how["target_file_size"] = file_bytes
         # A reader's rows can be read once only, so what it gives cannot be tried again.
         tries = 1 if isinstance(rows, pa.RecordBatchReader) else COMMIT_TRIES
 

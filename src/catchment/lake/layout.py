@@ -4,7 +4,7 @@ Delta writes the least and the greatest value of a column into its log, where th
 kept of the columns that a table declares, otherwise of timestamps alone: never of a text that may tell who somebody is.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zlib import crc32
 
 import pyarrow as pa
@@ -83,11 +83,23 @@ def _together() -> dict[str, int]:
 
 
 class Packing(NamedTuple):
-    """How pyarrow packs rows in the files of a table, and how many; None for a part of what the table holds."""
+    """How pyarrow packs rows in the files of a table.
+
+    A dictionary is kept of all columns but ids, which differ from row to row, or of those that are named. Least and
+    greatest are told of moments alone. A file holds `file_rows`, or a share of its part, but no less than `few_rows`.
+    """
 
     compression: str = "snappy"
-    dictionaries: bool | list[str] = True
+    dictionaries: list[str] | None = None
     file_rows: int | None = None
+    few_rows: int | None = None
+
+    def of(self, schema: pa.Schema) -> dict[str, Any]:
+        """Say so to pyarrow, of a file with these columns."""
+        coded = [name for name in schema.names if not name.endswith("id")]
+        moments = [field.name for field in schema if pa.types.is_temporal(field.type)]
+        known = coded if self.dictionaries is None else self.dictionaries
+        return {"compression": self.compression, "use_dictionary": known, "write_statistics": moments}
 
 
 USUAL = Packing()

@@ -7,7 +7,7 @@ whole, and of those only the ones with a difference are written again. Rows that
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any
 
@@ -19,6 +19,7 @@ from deltalake.transaction import AddAction
 
 from catchment.lake.files import FILE, File, Files
 from catchment.lake.lake import Lake
+from catchment.lake.layout import Packing
 
 MINE, HELD, CHANGED, GONE = "standing_keys", "standing_rows", "changed_rows", "gone_keys"
 ROW = "_row"
@@ -32,20 +33,22 @@ class Merge:
 
     `scope` says (in SQL over the table's columns) for which standing rows the model speaks: those of them that it no
     longer gives are removed. `partitions` names the values of `partition_by` among which standing rows can be.
+    Before the rows are there, `built` is None. `few_rows` is how many rows a file of the table may hold at least.
     """
 
     table: str
-    built: str
+    built: str | None
     unique_key: tuple[str, ...]
     scope: str | None
     partition_by: str | None
     partitions: str | None
+    few_rows: int | None = None
 
     @classmethod
     def of(cls, table: str, config: dict[str, Any]) -> "Merge":
         """Read the configuration of a dbt model."""
-        names = ("built", "scope", "partition_by", "partitions")
-        return cls(table=table, unique_key=tuple(config["unique_key"]), **{name: config[name] for name in names})
+        names = ("built", "scope", "partition_by", "partitions", "few_rows")
+        return cls(table=table, unique_key=tuple(config["unique_key"]), **{name: config.get(name) for name in names})
 
     @property
     def key(self) -> str:
@@ -60,6 +63,8 @@ class Merge:
     @property
     def mine(self) -> str:
         """SQL: which standing rows the model speaks for."""
+        if self.built is None:
+            return self.is_in_scope
         return f'(({self.key}) in (select ({self.key}) from "{self.built}") or {self.is_in_scope})'
 
     def among(self, keys: str) -> str:
@@ -95,21 +100,45 @@ class _Bench:
         return self.ask_of(told, f"select {ROW} from held {self.merge.among(keys)}")[ROW].combine_chunks()
 
 
-def merge_changed(cursor: duckdb.DuckDBPyConnection, lake: Lake, merge: Merge) -> int:
+class Standing:
+    """The rows of a table that a model is about to make anew, read before it does: the merge need not read them again.
+
+    They are the table HELD of the connection until the merge. Between the two no other table may be merged.
+    """
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, lake: Lake, merge: Merge) -> None:
+        self._bench = _bench(cursor, lake, merge)
+        self._held = _hold(self._bench)
+
+    def serves(self, cursor: duckdb.DuckDBPyConnection, lake: Lake, merge: Merge) -> "tuple[_Bench, list[File]] | None":
+        """Give what was read, unless the table has changed since or the model gives rows that it does not speak for."""
+        bench = replace(self._bench, cursor=cursor, merge=merge)
+        if bench.files.version != lake.version(merge.table):
+            return None
+        outside = f'select count(*) from "{merge.built}" where not {merge.is_in_scope}'
+        return None if sum(bench.ask(outside)) else (bench, self._held)
+
+
+def merge_changed(cursor: duckdb.DuckDBPyConnection, lake: Lake, merge: Merge, standing: Standing | None = None) -> int:
     """Commit the rows that differ, in one commit; gives how many, and commits nothing where none does.
 
     Where somebody else commits meanwhile, for example to forget a person, all is compared again.
     """
-    return int(lake.committing(merge.table, lambda: _merge(cursor, lake, merge)))
+    return int(lake.committing(merge.table, lambda: _merge(cursor, lake, merge, standing)))
 
 
-def _merge(cursor: duckdb.DuckDBPyConnection, lake: Lake, merge: Merge) -> int:
+def _bench(cursor: duckdb.DuckDBPyConnection, lake: Lake, merge: Merge) -> "_Bench":
     folder = None if "://" in lake.uri else lake.path(merge.table)
-    bench = _Bench(cursor, Files(lake.delta(merge.table), folder), merge)
+    return _Bench(cursor, Files(lake.delta(merge.table), folder, Packing(few_rows=merge.few_rows)), merge)
+
+
+def _merge(cursor: duckdb.DuckDBPyConnection, lake: Lake, merge: Merge, standing: Standing | None) -> int:
     built = [row[0] for row in cursor.execute(f'describe "{merge.built}"').fetchall()]
+    known = standing.serves(cursor, lake, merge) if standing is not None else None
+    bench = known[0] if known else _bench(cursor, lake, merge)
     if set(built) != set(bench.files.schema.names):
         return _replace_all(bench, lake)
-    held = _hold(bench)
+    held = known[1] if known else _hold(bench)
     _compare(bench, built)
     count: int = sum(bench.ask(f"select count(*) from {CHANGED} union all select count(*) from {GONE}"))
     if count:
@@ -157,10 +186,10 @@ def _hold(bench: _Bench) -> list[File]:
     """Read the files that hold rows for which the model speaks, and put those rows into a table."""
     held = _concerned(bench)
     bench.ask_of(
-        bench.files.scan([], bench.files.schema.names), f"create or replace table {HELD} as select * from held"
+        bench.files.read([], bench.files.schema.names), f"create or replace table {HELD} as select * from held"
     )
     for files in _in_batches(held):
-        rows = bench.files.scan(files, bench.files.schema.names).read_all()
+        rows = bench.files.read(files, bench.files.schema.names)
         mine = rows.take(bench.places(rows, f"select {bench.merge.key} from {MINE}"))
         bench.ask_of(mine, f"insert into {HELD} by name select * from held")
         bench.read = rows if files == held else None
@@ -182,7 +211,7 @@ def _in_batches(files: list[File]) -> Iterator[list[File]]:
 def _concerned(bench: _Bench) -> list[File]:
     """Find the files that hold rows for which the model speaks, by their keys."""
     merge, files = bench.merge, list(bench.files.all)
-    if merge.partitions is not None:
+    if merge.partitions is not None and merge.built is not None:
         parts = set(bench.ask(f'{merge.partitions} union select {merge.partition_by} from "{merge.built}"'))
         files = [file for file in files if file.part in parts]
     words = {*re.findall(r"\w+", merge.scope or ""), *merge.unique_key}
@@ -257,16 +286,15 @@ def _is(values: pa.ChunkedArray, part: Any) -> pa.ChunkedArray:
 def _kept(bench: _Bench, files: list[File]) -> dict[int, pa.Table]:
     """Give the rows of some files that stay, by the number of their file."""
     known = set() if bench.read is None else set(pc.unique(bench.read[FILE]).to_pylist())
-    others = bench.files.scan([file for file in files if file.number not in known], bench.files.schema.names).read_all()
+    others = bench.files.read([file for file in files if file.number not in known], bench.files.schema.names)
     rows = others if bench.read is None else pa.concat_tables([bench.read, others])
     stays = np.isin(rows[FILE].to_numpy(), [file.number for file in files])
     stays[bench.places(rows, _differing(bench.merge)).to_numpy()] = False
-    rows = rows.filter(pa.array(stays))
-    numbers = rows[FILE].to_numpy()
+    numbers = np.where(stays, rows[FILE].to_numpy(), -1)
     ends = [*np.flatnonzero(np.diff(numbers)) + 1, len(numbers)]
     pieces: dict[int, list[pa.Table]] = {file.number: [rows.slice(0, 0)] for file in files}
     for start, end in zip([0, *ends], ends, strict=False):
-        if start < end:
+        if start < end and numbers[start] >= 0:
             pieces[int(numbers[start])].append(rows.slice(start, end - start))
     return {number: pa.concat_tables(some) for number, some in pieces.items()}
 

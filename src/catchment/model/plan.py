@@ -14,12 +14,11 @@ import pyarrow as pa
 
 from catchment.lake.changes import appended_since, still_stands
 from catchment.lake.lake import Lake
+from catchment.lake.moves import MAPPING
 from catchment.model import ModelSettings
-from catchment.tables import MODEL_BUILDS
+from catchment.tables import IDENTITY_IDENTIFIERS, MODEL_BUILDS
 
 PROJECT = Path(__file__).parent / "dbt"
-MAPPING = "user_mapping"
-"""It says whose rows are whose, so a change of it touches rows that no new event does."""
 _RESOLVED_ANEW: Any = {
     **dict.fromkeys(("max_links", "burst", "rules", "links", "min_score"), True),
     "identifiers": {"__all__": {"limit", "shared"}},
@@ -32,13 +31,15 @@ _ELSEWHERE: Any = {"user_models": True, "user_macros": True, "trait_files": True
 class Plan:
     """One build: `since` is the version of `events` that the models stand at, None where all is built anew.
 
-    `mapping_versions` are those of `user_mapping` that standing rows may have been made with.
+    `mapping_versions` are those of `user_mapping` that standing rows may have been made with. `is_mapping_whole` says
+    that `user_mapping` is to be made of all identifiers, for it was made with others than those that stand.
     """
 
     since: int | None
     through: int
     reason: str
     mapping_versions: tuple[int, ...] = ()
+    is_mapping_whole: bool = True
     first_day: date | None = None
     last_day: date | None = None
 
@@ -65,7 +66,8 @@ def plan_build(lake: Lake, fingerprint: str, *, full_refresh: bool) -> Plan:
     mapping = range(oldest, lake.delta(MAPPING).version() + 1)
     if not still_stands(lake, MAPPING, mapping):
         return Plan(None, through, f"the {MAPPING} that the models were built with is gone")
-    return Plan(since, through, f"events since version {since}", tuple(mapping))
+    is_mapping_whole = builds[MAPPING]["identity_version"] != lake.version(IDENTITY_IDENTIFIERS.name)
+    return Plan(since, through, f"events since version {since}", tuple(mapping), is_mapping_whole)
 
 
 def merged_models() -> list[str]:
@@ -91,7 +93,12 @@ def forget_builds(lake: Lake) -> None:
 
 
 def note_builds(lake: Lake, models: list[str], fingerprint: str, through: int) -> None:
-    """Note which versions of `events` and of `user_mapping` these models stand at now."""
-    stand_at = {"events_version": through, "mapping_version": lake.version(MAPPING), "built_at": datetime.now(UTC)}
+    """Note which versions of `events`, of `user_mapping` and of identity these models stand at now."""
+    stand_at = {
+        "events_version": through,
+        "mapping_version": lake.version(MAPPING),
+        "identity_version": lake.version(IDENTITY_IDENTIFIERS.name),
+        "built_at": datetime.now(UTC),
+    }
     rows = [{"model": name, "fingerprint": fingerprint, **stand_at} for name in models]
     lake.merge(MODEL_BUILDS.name, pa.Table.from_pylist(rows, schema=MODEL_BUILDS.schema))

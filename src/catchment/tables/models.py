@@ -7,12 +7,13 @@ MODEL_BUILDS = Table(
     "model_builds",
     "model",
     ("model",),
-    "one model that is brought up to date: which `events` and `user_mapping` it stands at, and a mark of SQL, settings",
+    "one model that is brought up to date: which `events`, `user_mapping`, identity it stands at; a mark of its SQL",
     columns(
         model=STRING,
         fingerprint=STRING,
         events_version=LONG,
         mapping_version=LONG,
+        identity_version=LONG,
         built_at=TIMESTAMP,
     ),
 )

@@ -19,7 +19,7 @@ from catchment.model.identity.elsewhere import resolve_news
 from catchment.model.identity.orders import Orders
 from catchment.model.identity.rules import PairRules
 from catchment.model.identity.update import OUTCOMES, update_identity
-from catchment.tables import IDENTITY_EDGES, IDENTITY_IDENTIFIERS, IDENTITY_NEWS, MODEL_BUILDS
+from catchment.tables import IDENTITY_EDGES, IDENTITY_IDENTIFIERS, IDENTITY_NEWS
 from tests.model.identity.test_update import NEWS, START
 
 WHOLE = [table.name for table in (IDENTITY_EDGES, *OUTCOMES)]
@@ -239,21 +239,3 @@ def test_whole_clusters_that_news_concern_are_left_for_the_models_after(lake: La
     assert update(lake, [], ask=touched) == ({}, set())
     people, edges = update(lake, [], IdentitySettings(max_links=7), ask=touched)
     assert (len(people), len(edges)) == (9, 5)
-
-
-def test_everybody_counts_as_touched_until_the_models_after_were_built_with_new_rules(lake: Lake) -> None:
-    seen = [("user_id", f"u{n}", "domain_userid", f"c{n}", n) for n in range(4)]
-    update(lake, seen)
-    stricter = IdentitySettings(max_links=7)
-    update(lake, [], stricter)
-
-    def note(built_at: datetime) -> None:
-        row = {"model": "user_mapping", "fingerprint": "", "events_version": 0, "built_at": built_at}
-        lake.merge(MODEL_BUILDS.name, pa.Table.from_pylist([row], schema=MODEL_BUILDS.schema))
-
-    note(START)  # long before: the build that formed people by new rules was cut off
-    assert len(update(lake, [], stricter, ask=touched)[0]) == 8
-    assert len(update(lake, seen[:1], stricter, ask=touched)[0]) == 8
-    note(datetime.now(UTC))
-    assert len(update(lake, [], stricter, ask=touched)[0]) == 0
-    assert len(update(lake, seen[:1], stricter, ask=touched)[0]) == 2

@@ -39,7 +39,6 @@ from catchment.tables.table import Table
 ROWS_PER_BATCH = 100_000
 MARKED_AS = "identity"
 """Its row of `model_builds` says by which rules people were formed."""
-FOLLOWED_BY = "user_mapping"
 OUTCOMES = (IDENTITY_IDENTIFIERS, IDENTITY_HISTORY, IDENTITY_MERGES, IDENTITY_CONFLICTS)
 ALL = (IDENTITY_EDGES, *OUTCOMES, IDENTITY_CHANGES)
 
@@ -47,8 +46,7 @@ ALL = (IDENTITY_EDGES, *OUTCOMES, IDENTITY_CHANGES)
 def update_identity(cursor: duckdb.DuckDBPyConnection, lake: Lake, orders: Orders, *, is_full: bool) -> None:
     """Bring the tables up to `identity_news`: all anew, or what it concerns, or everybody where rules changed.
 
-    Leaves beside it `identity_touched` and `identity_touched_edges`: all that may be another than when the models after
-    it were last built, which is everybody where some were not built since rules changed.
+    Leaves beside it `identity_touched` and `identity_touched_edges`: all that may be another than before.
     """
     is_full = is_full or not all(lake.exists(table.name) for table in ALL)
     builds = {row["model"]: row for row in lake.read(MODEL_BUILDS.name).to_pylist()}
@@ -59,7 +57,7 @@ def update_identity(cursor: duckdb.DuckDBPyConnection, lake: Lake, orders: Order
         update.lay_out()
         if update.take_news():
             update.publish()
-    if is_all or not _is_followed(builds):
+    if is_all:
         show_whole(cursor, lake)
     elif is_news:
         show_touched(cursor)
@@ -68,12 +66,6 @@ def update_identity(cursor: duckdb.DuckDBPyConnection, lake: Lake, orders: Order
     if is_other:
         row = {"model": MARKED_AS, "fingerprint": orders.mark, "events_version": 0, "built_at": datetime.now(UTC)}
         lake.merge(MODEL_BUILDS.name, pa.Table.from_pylist([row], schema=MODEL_BUILDS.schema))
-
-
-def _is_followed(builds: dict[str, dict[str, Any]]) -> bool:
-    """Say whether the models after identity were built since rules last changed."""
-    after = builds.get(FOLLOWED_BY)
-    return after is None or bool(after["built_at"] > builds[MARKED_AS]["built_at"])
 
 
 @dataclass(frozen=True)

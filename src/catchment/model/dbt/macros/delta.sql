@@ -2,7 +2,9 @@
 
    Without `unique_key` all its rows are replaced. With one, and while the table stands, only rows that differ are merged:
      scope       which standing rows the model speaks for (SQL over its columns); of those, what it no longer gives is removed
-     partition_by, partitions   the column that parts its files, and a query for the values that a merge may touch #}
+     partition_by, partitions   the column that parts its files, and a query for the values that a merge may touch
+     few_rows    how many rows of a part stand in one file at least, where that is not what the lake thinks few
+     is_kept     the rows that were made stay at hand for the models after it (made_now) #}
 {% materialization delta, adapter="duckdb" %}
   {%- set target = this.incorporate(type="view") -%}
   {%- set built = this.incorporate(path={"identifier": this.identifier ~ "__built"}, type="table") -%}
@@ -14,20 +16,25 @@
   {%- endcall %}
   {% do adapter.commit() %}
   {%- set unique_key = config.get("unique_key") or [] -%}
+  {%- set merged = is_incremental() -%}
   {% do adapter.store_relation("lake", target, [], "", "delta", {
     "built": built.identifier,
     "unique_key": [unique_key] if unique_key is string else unique_key,
-    "is_incremental": is_incremental(),
+    "is_incremental": merged,
     "scope": config.get("scope"),
     "partition_by": config.get("partition_by"),
     "partitions": config.get("partitions"),
+    "few_rows": config.get("few_rows"),
   }) %}
+  {%- set kept = merged and config.get("is_kept") -%}
+  {%- if not kept %}
   {% call statement("forget_built") -%}
     drop table {{ built }}
   {%- endcall %}
+  {%- endif %}
   {{ run_hooks(post_hooks) }}
   {% do adapter.commit() %}
-  {{ return({"relations": [target]}) }}
+  {{ return({"relations": [target, built] if kept else [target]}) }}
 {% endmaterialization %}
 
 {# True while a model with a unique key has a table in the lake that is to be brought up to date, not built anew. #}
@@ -35,6 +42,30 @@
   {%- set is_merged = config.get("materialized") == "delta" and config.get("unique_key") -%}
   {{ return(execute and is_merged and not should_full_refresh() and load_relation(this) is not none) }}
 {% endmacro %}
+
+{# The rows of this model that stand and that it is about to make anew; none where all is. The merge does not read them again. #}
+{% macro standing_rows() %}{{ return(engine("standing_rows")() if is_incremental() else none) }}{% endmacro %}
+{% macro default__standing_rows() %}(select * from {{ this }} where {{ config.get("scope") }}){% endmacro %}
+{% macro duckdb__standing_rows() -%}
+  {%- set unique_key = config.get("unique_key") -%}
+  {% do adapter.store_relation("lake", this, [], "", "delta", {
+    "is_standing": true,
+    "unique_key": [unique_key] if unique_key is string else unique_key,
+    "scope": config.get("scope"),
+    "partition_by": config.get("partition_by"),
+    "few_rows": config.get("few_rows"),
+  }) %}
+  {% do adapter.commit() %}
+  {{ return(this.incorporate(path={"identifier": "standing_rows"}, type="table")) }}
+{%- endmacro %}
+
+{# The rows that a model, configured with `is_kept`, made in this build: all that it speaks for. Where it made all anew, or not
+   in this build, they are its table. #}
+{% macro made_now(relation) -%}
+  {%- if not execute or model.resource_type == "unit_test" or relation is string -%}{{ return(relation) }}{%- endif -%}
+  {%- set built = adapter.get_relation(relation.database, relation.schema, relation.identifier ~ "__built") -%}
+  {{ return(relation if built is none else built) }}
+{%- endmacro %}
 
 {# A table of ours that stands from an earlier build; none where all is built anew. #}
 {% macro standing_table(name) %}

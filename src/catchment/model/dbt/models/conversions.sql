@@ -1,5 +1,5 @@
 {{ config(
-  unique_key=["cv_id", "visit_id"], partition_by="session_week",
+  unique_key=["cv_id", "visit_id"], partition_by="session_week", few_rows=20000,
   scope="visit_id in (select visit_id from touched_days)",
   partitions="select distinct cast(date_trunc('week', event_date) as date) from touched_days"
 ) }}

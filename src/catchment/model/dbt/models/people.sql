@@ -1,5 +1,5 @@
 {{ config(
-  unique_key="person_id", partition_by="last_week",
+  unique_key="person_id", partition_by="last_week", is_kept=true,
   scope="person_id in (select person_id from touched_people)"
 ) }}
 {#- Grain: one person, over all cookies and sessions. Traits are theirs who was logged in when they were told, and of what was
@@ -12,7 +12,7 @@ with cookies as (
     row_number() over (
       partition by users.person_id order by users.start_tstamp nulls last, users.domain_userid
     ) as place
-  from {{ ref("users") }} as users
+  from {{ made_now(ref("users")) }} as users
   where users.person_id in (select person_id from {{ ref("touched_people") }})
 ),
 

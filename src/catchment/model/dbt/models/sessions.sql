@@ -1,5 +1,5 @@
 {{ config(
-  unique_key="domain_sessionid", partition_by="session_week",
+  unique_key="domain_sessionid", partition_by="session_week", few_rows=8000,
   scope="domain_sessionid in (select visit_id from touched_days)",
   partitions="select distinct cast(date_trunc('week', event_date) as date) from touched_days"
 ) }}

@@ -1,26 +1,11 @@
 {{ config(materialized="table", tags=["always"]) }}
 {#- Grain: one day on which a visit that must be counted anew was seen with one cookie ('' for none). Those are the visits of new
     events, and those of cookies that belong to another user or person than the tables that stand were made with. -#}
-with changed as (
-  select domain_userid
-  from (
-    select domain_userid, user_id, person_id from {{ source("lake", "former_mapping") }}
-    except
-    select domain_userid, user_id, person_id from {{ ref("user_mapping") }}
-  ) as left_behind
-  union
-  select domain_userid
-  from (
-    select domain_userid, user_id, person_id from {{ ref("user_mapping") }}
-    except
-    select domain_userid, user_id, person_id from {{ source("lake", "former_mapping") }}
-  ) as joined_now
-),
-
-touched as (
+-- depends_on: {{ ref("user_mapping") }}
+with touched as (
   select {{ visit_id() }} as visit_id from {{ source("lake", "new_events") }} where {{ is_counted() }}
   union
-  select visit_id from {{ ref("visit_days") }} where domain_userid in (select domain_userid from changed)
+  select visit_id from {{ ref("visit_days") }} where domain_userid in (select domain_userid from {{ source("lake", "moved_cookies") }})
 ),
 
 days as (

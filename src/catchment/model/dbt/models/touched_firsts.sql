@@ -7,10 +7,16 @@ with touched as (
     touched.person_id, people.first_domain_sessionid, people.first_week, people.first_conversion_tstamp,
     people.first_domain_sessionid in (select visit_id from {{ ref("touched_days") }}) as is_counted_anew
   from {{ ref("touched_people") }} as touched
-  left join {{ ref("people") }} as people on people.person_id = touched.person_id
+  left join {{ made_now(ref("people")) }} as people on people.person_id = touched.person_id
 )
 
-select touched.person_id, touched.first_domain_sessionid, touched.first_week
+select
+  touched.person_id, touched.first_domain_sessionid, touched.first_week,
+  {% if standing -%}
+  coalesce(not touched.is_counted_anew and stands.first_domain_sessionid = touched.first_domain_sessionid, false) as is_same_session
+  {%- else -%}
+  false as is_same_session
+  {%- endif %}
 from touched
 {%- if standing %}
 left join {{ standing }} as stands on stands.person_id = touched.person_id
