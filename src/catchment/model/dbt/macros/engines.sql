@@ -49,7 +49,7 @@
 {% macro default__joined(text) %}array_join(array_sort(collect_list({{ text }})), ','){% endmacro %}
 {% macro duckdb__joined(text) %}string_agg({{ text }}, ',' order by {{ text }}){% endmacro %}
 
-{# The events of the days that matter now. DuckDB is told the days, so that it opens no file of others. #}
+{# The events of the days that matter now. DuckDB is told the days, by what parts the files too, so that it opens no others. #}
 {% macro events_of(days) %}{{ return(engine("events_of")(days)) }}{% endmacro %}
 {% macro default__events_of(days) %}{{ source("lake", "events") }}{% endmacro %}
 {% macro duckdb__events_of(days) %}
@@ -63,6 +63,7 @@
     select * from {{ source("lake", "events") }}
     where collector_tstamp >= timestamptz '{{ span[0] }} 00:00:00+00'
       and collector_tstamp < timestamptz '{{ span[1] }} 00:00:00+00'
+      and collector_date >= date '{{ span[0] }}' and collector_date < date '{{ span[1] }}'
     {% else %}
     select * from {{ source("lake", "events") }} where false
     {% endfor %}
