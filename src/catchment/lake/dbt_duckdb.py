@@ -13,6 +13,7 @@ from catchment.lake.changes import appended_since
 from catchment.lake.delta_views import load_delta, view_table, view_tables
 from catchment.lake.files import rows_per_file
 from catchment.lake.lake import Lake
+from catchment.lake.layout import IDS
 from catchment.lake.merge import Merge, Standing, merge_changed
 from catchment.lake.moves import MAPPING, PLAN, show_moves
 
@@ -66,7 +67,9 @@ class Plugin(BasePlugin):  # type: ignore[misc]
             else:
                 cut = _file_bytes(cursor, config) if config["unique_key"] else None
                 rows = cursor.execute(f'select * from "{config["built"]}"').to_arrow_reader(ROWS_PER_BATCH)
-                self.lake.overwrite(name, rows, partition_by=config["partition_by"], file_bytes=cut)
+                packing = IDS if config.get("is_index") else None
+                part = config["partition_by"]
+                self.lake.overwrite(name, rows, partition_by=part, file_bytes=cut, packing=packing)
             view_table(cursor, self.lake, name)
             if name == MAPPING:
                 show_moves(cursor, self.lake, self.plan["mapping_versions"])

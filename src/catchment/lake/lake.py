@@ -7,7 +7,14 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction, write_deltalake
+from deltalake import (
+    CommitProperties,
+    DeltaTable,
+    PostCommitHookProperties,
+    Transaction,
+    WriterProperties,
+    write_deltalake,
+)
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.fs.fs_handler import DeltaStorageHandler
 from pyarrow.fs import FileSelector, PyFileSystem
@@ -164,6 +171,7 @@ class Lake:
         where: str | None = None,
         partition_by: str | None = None,
         file_bytes: int | None = None,
+        packing: WriterProperties | None = None,
     ) -> None:
         """Replace all rows, and the schema with them, in one commit; with `where`, only the rows that fit it.
 
@@ -175,6 +183,8 @@ class Lake:
             how["partition_by"] = [partition_by]
         if file_bytes is not None:
             how["target_file_size"] = file_bytes
+        if packing is not None:
+            how["writer_properties"] = packing
         # A reader's rows can be read once only, so what it gives cannot be tried again.
         tries = 1 if isinstance(rows, pa.RecordBatchReader) else COMMIT_TRIES
 

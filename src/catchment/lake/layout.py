@@ -85,8 +85,9 @@ def _together() -> dict[str, int]:
 class Packing(NamedTuple):
     """How pyarrow packs rows in the files of a table.
 
-    A dictionary is kept of all columns but ids, which differ from row to row, or of those that are named. Least and
-    greatest are told of moments alone. A file holds `file_rows`, or a share of its part, but no less than `few_rows`.
+    A dictionary is kept of all columns but ids, which differ from row to row, or of those that are named. Ids are not
+    compressed: that saves an eighth, and to look through them takes twice as long. Least and greatest are told of
+    moments alone. A file holds `file_rows`, or a share of its part, but no less than `few_rows`.
     """
 
     compression: str = "snappy"
@@ -99,10 +100,13 @@ class Packing(NamedTuple):
         coded = [name for name in schema.names if not name.endswith("id")]
         moments = [field.name for field in schema if pa.types.is_temporal(field.type)]
         known = coded if self.dictionaries is None else self.dictionaries
-        return {"compression": self.compression, "use_dictionary": known, "write_statistics": moments}
+        packed = {name: self.compression if name in coded else "none" for name in schema.names}
+        return {"compression": packed, "use_dictionary": known, "write_statistics": moments}
 
 
 USUAL = Packing()
+IDS = WriterProperties(compression="UNCOMPRESSED", default_column_properties=ColumnProperties(dictionary_enabled=False))
+"""How delta-rs packs a table of hardly anything but ids."""
 
 
 def packing_of(table: str) -> Packing:

@@ -19,7 +19,7 @@ from deltalake.transaction import AddAction
 
 from catchment.lake.files import FILE, File, Files
 from catchment.lake.lake import Lake
-from catchment.lake.layout import Packing
+from catchment.lake.layout import USUAL, Packing
 
 MINE, HELD, CHANGED, GONE = "standing_keys", "standing_rows", "changed_rows", "gone_keys"
 ROW = "_row"
@@ -33,7 +33,8 @@ class Merge:
 
     `scope` says (in SQL over the table's columns) for which standing rows the model speaks: those of them that it no
     longer gives are removed. `partitions` names the values of `partition_by` among which standing rows can be.
-    Before the rows are there, `built` is None. `few_rows` is how many rows a file of the table may hold at least.
+    Before the rows are there, `built` is None. `few_rows` is how many rows a file of the table may hold at least; an
+    index holds ids and hardly anything else.
     """
 
     table: str
@@ -43,12 +44,24 @@ class Merge:
     partition_by: str | None
     partitions: str | None
     few_rows: int | None = None
+    is_index: bool = False
 
     @classmethod
     def of(cls, table: str, config: dict[str, Any]) -> "Merge":
         """Read the configuration of a dbt model."""
         names = ("built", "scope", "partition_by", "partitions", "few_rows")
-        return cls(table=table, unique_key=tuple(config["unique_key"]), **{name: config.get(name) for name in names})
+        is_index = bool(config.get("is_index"))
+        return cls(
+            table=table,
+            unique_key=tuple(config["unique_key"]),
+            **{name: config.get(name) for name in names},
+            is_index=is_index,
+        )
+
+    @property
+    def packing(self) -> Packing:
+        """Say how files are written."""
+        return Packing("none" if self.is_index else USUAL.compression, few_rows=self.few_rows)
 
     @property
     def key(self) -> str:
@@ -129,7 +142,7 @@ def merge_changed(cursor: duckdb.DuckDBPyConnection, lake: Lake, merge: Merge, s
 
 def _bench(cursor: duckdb.DuckDBPyConnection, lake: Lake, merge: Merge) -> "_Bench":
     folder = None if "://" in lake.uri else lake.path(merge.table)
-    return _Bench(cursor, Files(lake.delta(merge.table), folder, Packing(few_rows=merge.few_rows)), merge)
+    return _Bench(cursor, Files(lake.delta(merge.table), folder, merge.packing), merge)
 
 
 def _merge(cursor: duckdb.DuckDBPyConnection, lake: Lake, merge: Merge, standing: Standing | None) -> int:

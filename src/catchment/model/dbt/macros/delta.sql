@@ -4,6 +4,7 @@
      scope       which standing rows the model speaks for (SQL over its columns); of those, what it no longer gives is removed
      partition_by, partitions   the column that parts its files, and a query for the values that a merge may touch
      few_rows    how many rows of a part stand in one file at least, where that is not what the lake thinks few
+     is_index    it holds ids and hardly anything else, and its files are packed so
      is_kept     the rows that were made stay at hand for the models after it (made_now) #}
 {% materialization delta, adapter="duckdb" %}
   {%- set target = this.incorporate(type="view") -%}
@@ -25,6 +26,7 @@
     "partition_by": config.get("partition_by"),
     "partitions": config.get("partitions"),
     "few_rows": config.get("few_rows"),
+    "is_index": config.get("is_index"),
   }) %}
   {%- set kept = merged and config.get("is_kept") -%}
   {%- if not kept %}
