@@ -1,14 +1,10 @@
 """A lake in an object store, by a local S3 server: conditional puts let two writers at once lose nothing."""
 
 import multiprocessing
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
-import httpx
 import pyarrow as pa
 import pytest
 
@@ -17,22 +13,11 @@ from catchment.lake.engine import open_engine
 from catchment.lake.lake import Lake
 from catchment.lake.merge import Merge, merge_changed
 from tests.lake.test_upkeep import events
-from tests.ports import free_port
+from tests.object_store import object_store, options
 
-STARTS_WITHIN_S = 60.0
 ROWS = 12
 EACH = 3 * ROWS
 URI = "s3://lake/acme"
-
-
-def options(url: str) -> dict[str, str]:
-    return {
-        "AWS_ENDPOINT_URL": url,
-        "AWS_ALLOW_HTTP": "true",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_REGION": "us-east-1",
-    }
 
 
 def append(url: str, own: str, first: int) -> None:
@@ -45,26 +30,8 @@ def append(url: str, own: str, first: int) -> None:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    port = free_port()
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + STARTS_WITHIN_S
-        while not answers(f"http://127.0.0.1:{port}"):
-            assert child.poll() is None and time.monotonic() < deadline, "the S3 server does not answer"
-            time.sleep(0.1)
-        httpx.put(f"http://127.0.0.1:{port}/lake", timeout=20).raise_for_status()
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        child.kill()
-        child.wait()
-
-
-def answers(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/moto-api/", timeout=5).status_code == 200
-    except httpx.HTTPError:
-        return False
+    with object_store() as url:
+        yield url
 
 
 def test_a_merge_in_an_object_store_writes_files_beside_those_it_keeps(server: str) -> None:

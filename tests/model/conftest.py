@@ -17,6 +17,7 @@ from catchment.model import ModelSettings
 from catchment.model.build import BuildReport, Choice, build
 
 ALL = Choice()
+LOCAL = LakeSettings()
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 WEB_PAGE = "contexts_com_snowplowanalytics_snowplow_web_page_1"
 USER = "contexts_com_acme_user_1"
@@ -78,12 +79,14 @@ def empty_project(folder: Path) -> Path:
     return folder
 
 
-def append_and_build(project: Path, events: list[dict[str, Any]], choice: Choice = ALL, **settings: Any) -> Built:
+def append_and_build(
+    project: Path, events: list[dict[str, Any]], choice: Choice = ALL, place: LakeSettings = LOCAL, **settings: Any
+) -> Built:
     """Append events to the lake of a project, and bring its models up to date."""
-    lake = Lake.open(LakeSettings(), project)
+    lake = Lake.open(place, project)
     if events:
         lake.append("events", table(events))
-    report = build(lake, open_engine(LakeSettings(), project), ModelSettings(**settings), project, choice=choice)
+    report = build(lake, open_engine(place, project), ModelSettings(**settings), project, choice=choice)
     return Built(lake, report)
 
 

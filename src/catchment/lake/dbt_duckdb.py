@@ -9,6 +9,7 @@ from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt.adapters.duckdb.utils import TargetConfig
 
+from catchment.errors import LakeError
 from catchment.lake.changes import appended_since
 from catchment.lake.delta_views import load_delta, view_table, view_tables
 from catchment.lake.files import rows_per_file
@@ -65,14 +66,23 @@ class Plugin(BasePlugin):  # type: ignore[misc]
             if config["is_incremental"]:
                 merge_changed(cursor, self.lake, Merge.of(name, config), self.standing.pop(name, None))
             else:
+                self._refuse_to_lose(name, config)
                 cut = _file_bytes(cursor, config) if config["unique_key"] else None
                 rows = cursor.execute(f'select * from "{config["built"]}"').to_arrow_reader(ROWS_PER_BATCH)
                 packing = IDS if config.get("is_index") else None
                 part = config["partition_by"]
                 self.lake.overwrite(name, rows, partition_by=part, file_bytes=cut, packing=packing)
-            view_table(cursor, self.lake, name)
+            view_table(self.connection, self.lake, name)
             if name == MAPPING:
                 show_moves(cursor, self.lake, self.plan["mapping_versions"])
+
+    def _refuse_to_lose(self, name: str, config: dict[str, Any]) -> None:
+        """Raise where a table that stands would be replaced by the rows that are new, as dbt did not find it."""
+        if config["unique_key"] and not config["is_full"] and self.lake.exists(name):
+            raise LakeError(
+                f"Table '{name}' stands in the lake {self.lake.uri}, but dbt did not find it; nothing was written.",
+                hint="`catchment build --full-refresh` makes all tables anew.",
+            )
 
 
 def forget_connection() -> None:

@@ -35,10 +35,12 @@ def view_table(connection: duckdb.DuckDBPyConnection, lake: Lake, table: str) ->
     """Put a view of the same name over one table of the lake.
 
     DuckDB's own reader would need an extension for each kind of object store, and its own way to sign in; delta-rs has
-    both already, so there DuckDB scans what delta-rs opens, with its columns and filters pushed down.
+    both already, so there DuckDB scans what delta-rs opens, with its columns and filters pushed down. Such a view
+    serves every cursor, at the version that stood as it was put there. It reads through the connection it was put
+    there by, which must stay open as long as somebody reads it.
     """
     if "://" in lake.uri:
-        connection.register(table, lake.delta(table).to_pyarrow_dataset())
+        connection.from_arrow(lake.delta(table).to_pyarrow_dataset()).create_view(table, replace=True)
         return
     rows = _pin(connection, lake, table) if table in STREAMED else f"delta_scan({_text(lake.path(table))})"
     connection.execute(f"create or replace view {_name(table)} as select * from {rows}")

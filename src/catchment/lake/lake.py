@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -51,11 +52,12 @@ class Lake:
 
     @classmethod
     def open(cls, settings: LakeSettings, project_folder: Path) -> "Lake":
-        """Open the lake of a project; raises LakeError where a local folder cannot be written."""
+        """Open the lake of a project; raises LakeError where a folder of this machine cannot be written."""
         hours = settings.upkeep.retention_hours
-        if "://" in settings.uri:
+        local = _folder_of(settings.uri)
+        if local is None:
             return cls(settings.uri, settings.storage_options, retention_hours=hours)
-        folder = (project_folder / settings.uri).resolve()
+        folder = (project_folder / local).resolve()
         try:
             folder.mkdir(parents=True, exist_ok=True)
             probe = folder / ".writable"
@@ -308,3 +310,13 @@ def _is_list(type_: pa.DataType) -> bool:
 
 def _is_text(type_: pa.DataType) -> bool:
     return bool(pa.types.is_string(type_) or pa.types.is_large_string(type_) or pa.types.is_string_view(type_))
+
+
+def _folder_of(uri: str) -> str | None:
+    """Give the folder that a setting names by its path or by a URL of this machine; None for an object store."""
+    if not uri.startswith("file:"):
+        return None if "://" in uri else uri
+    path = unquote(uri.removeprefix("file:").removeprefix("//").removeprefix("localhost"))
+    if not path.startswith("/"):
+        raise LakeError(f"lake.uri is {uri}, which names no folder.", hint="Write the folder's path, without file://.")
+    return path

@@ -33,7 +33,7 @@ class Plugin(BasePlugin):  # type: ignore[misc]
         conn.execute(f"drop view if exists {IDENTITY_NEWS.name}")
         self.connection = conn
         if self.lake.exists(IDENTITY_IDENTIFIERS.name):
-            show_whole(conn, self.lake)
+            show_whole(conn)
 
     def store(self, target_config: TargetConfig) -> None:
         """Find out who is who, from the news that dbt has built and committed."""
@@ -42,6 +42,7 @@ class Plugin(BasePlugin):  # type: ignore[misc]
         orders = Orders.read(self.folder / ORDERS)
         with self.connection.cursor() as cursor:
             cursor.execute("set timezone = 'UTC'")
-            update_identity(cursor, self.lake, orders, is_full=bool(target_config.config["is_full"]))
+            is_full = bool(target_config.config["is_full"])
+            update_identity(cursor, self.lake, orders, is_full=is_full, keeper=self.connection)
             if json.loads((self.folder / PLAN).read_text())["is_mapping_whole"]:
-                show_whole(cursor, self.lake)
+                show_whole(cursor)

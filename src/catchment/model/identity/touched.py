@@ -6,8 +6,6 @@ They are whole clusters, so whatever follows from identifiers and edges of one p
 import duckdb
 
 from catchment.event import TIMESTAMP
-from catchment.lake.delta_views import view_table
-from catchment.lake.lake import Lake
 from catchment.tables import IDENTITY_EDGES, IDENTITY_IDENTIFIERS
 from catchment.tables.table import STRING, columns
 
@@ -49,17 +47,10 @@ def show_nobody(cursor: duckdb.DuckDBPyConnection) -> None:
         cursor.unregister("nobody")
 
 
-def show_whole(cursor: duckdb.DuckDBPyConnection, lake: Lake) -> None:
-    """Say that everybody may be touched: the names stand for the whole tables.
-
-    What a cursor reads from a store by URL no other cursor sees, so there the rows are copied.
-    """
+def show_whole(cursor: duckdb.DuckDBPyConnection) -> None:
+    """Say that everybody may be touched: the names stand for the whole tables."""
     for name, table in WHOLE.items():
-        if "://" in lake.uri:
-            view_table(cursor, lake, table)
-            _show(cursor, name, f"select {', '.join(SCHEMAS[name].names)} from {table}")
-        else:
-            cursor.execute(f"create or replace view {name} as select * from {table}")
+        cursor.execute(f"create or replace view {name} as select * from {table}")
 
 
 def _show(cursor: duckdb.DuckDBPyConnection, name: str, rows: str) -> None:

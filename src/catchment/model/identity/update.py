@@ -43,22 +43,30 @@ OUTCOMES = (IDENTITY_IDENTIFIERS, IDENTITY_HISTORY, IDENTITY_MERGES, IDENTITY_CO
 ALL = (IDENTITY_EDGES, *OUTCOMES, IDENTITY_CHANGES)
 
 
-def update_identity(cursor: duckdb.DuckDBPyConnection, lake: Lake, orders: Orders, *, is_full: bool) -> None:
+def update_identity(
+    cursor: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    orders: Orders,
+    *,
+    is_full: bool,
+    keeper: duckdb.DuckDBPyConnection | None = None,
+) -> None:
     """Bring the tables up to `identity_news`: all anew, or what it concerns, or everybody where rules changed.
 
-    Leaves beside it `identity_touched` and `identity_touched_edges`: all that may be another than before.
+    Leaves beside it `identity_touched` and `identity_touched_edges`: all that may be another than before. Where their
+    views outlive the cursor, `keeper` is the connection that stays open as long.
     """
     is_full = is_full or not all(lake.exists(table.name) for table in ALL)
     builds = {row["model"]: row for row in lake.read(MODEL_BUILDS.name).to_pylist()}
     is_other = MARKED_AS not in builds or builds[MARKED_AS]["fingerprint"] != orders.mark
     is_all, is_news = is_full or is_other, bool(_count(cursor, "identity_news"))
     if is_all or is_news:
-        update = _Update(cursor, lake, orders, Standing(cursor, lake), is_full=is_full, is_all=is_all)
+        update = _Update(cursor, keeper or cursor, lake, orders, Standing(cursor, lake), is_full=is_full, is_all=is_all)
         update.lay_out()
         if update.take_news():
             update.publish()
     if is_all:
-        show_whole(cursor, lake)
+        show_whole(cursor)
     elif is_news:
         show_touched(cursor)
     else:
@@ -73,6 +81,7 @@ class _Update:
     """One update, and what it works with; where all is made anew, nothing stands."""
 
     cursor: duckdb.DuckDBPyConnection
+    keeper: duckdb.DuckDBPyConnection
     lake: Lake
     orders: Orders
     standing: Standing
@@ -87,7 +96,7 @@ class _Update:
         self.cursor.execute(statements.UNSEEN.format(rule=RULE))
         links = self.orders.links
         if links is not None and self.lake.exists(links):
-            view_table(self.cursor, self.lake, links)
+            view_table(self.keeper, self.lake, links)
             told = statements.PROBABLE.format(probable=PROBABLE, table=links)
             self.cursor.execute(told, {"min_score": self.orders.min_score})
         self._run(statements.KEY_OF, statements.NAME_OF)
@@ -182,7 +191,7 @@ class _Update:
         """Note who was somebody else until now, before that is overwritten."""
         stands = self.lake.exists(IDENTITY_IDENTIFIERS.name)
         if self.is_full and stands:
-            view_table(self.cursor, self.lake, IDENTITY_IDENTIFIERS.name)
+            view_table(self.keeper, self.lake, IDENTITY_IDENTIFIERS.name)
             self._run(statements.ALL_PUBLISHED)
         elif stands:
             self._run(statements.RENAMED)
@@ -194,7 +203,7 @@ class _Update:
             changes = self.cursor.execute(statements.CHANGES, {"changed_at": datetime.now(UTC)}).to_arrow_table()
         if changes.num_rows or not self.lake.exists(IDENTITY_CHANGES.name):
             self.lake.append(IDENTITY_CHANGES.name, changes.cast(IDENTITY_CHANGES.schema))
-            view_table(self.cursor, self.lake, IDENTITY_CHANGES.name)
+            view_table(self.keeper, self.lake, IDENTITY_CHANGES.name)
 
     def _write(self, table: Table, built: str) -> None:
         part = next(iter(table.partition), None)
@@ -204,7 +213,7 @@ class _Update:
             self.lake.overwrite(table.name, rows.to_arrow_reader(ROWS_PER_BATCH), partition_by=part)
         else:
             self.lake.committing(table.name, lambda: self._merge(table, built))
-        view_table(self.cursor, self.lake, table.name)
+        view_table(self.keeper, self.lake, table.name)
 
     def _merge(self, table: Table, built: str) -> int:
         if not self.standing.knows(table):

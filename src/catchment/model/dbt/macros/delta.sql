@@ -22,6 +22,7 @@
     "built": built.identifier,
     "unique_key": [unique_key] if unique_key is string else unique_key,
     "is_incremental": merged,
+    "is_full": should_full_refresh(),
     "scope": config.get("scope"),
     "partition_by": config.get("partition_by"),
     "partitions": config.get("partitions"),
