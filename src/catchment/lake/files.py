@@ -61,7 +61,6 @@ class Files:
         self._packing = packing
         self._folder = folder
         self._store = _store_of(delta, folder)
-        self.version = delta.version()
         self.schema = pa.schema(delta.schema().to_arrow())
         metadata = delta.metadata()
         self.part_column = next(iter(metadata.partition_columns), None)

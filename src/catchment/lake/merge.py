@@ -123,11 +123,9 @@ class Standing:
         self._bench = _bench(cursor, lake, merge)
         self._held = _hold(self._bench)
 
-    def serves(self, cursor: duckdb.DuckDBPyConnection, lake: Lake, merge: Merge) -> "tuple[_Bench, list[File]] | None":
-        """Give what was read, unless the table has changed since or the model gives rows that it does not speak for."""
+    def serves(self, cursor: duckdb.DuckDBPyConnection, merge: Merge) -> "tuple[_Bench, list[File]] | None":
+        """Give what was read, unless the model gives rows that it does not speak for."""
         bench = replace(self._bench, cursor=cursor, merge=merge)
-        if bench.files.version != lake.version(merge.table):
-            return None
         outside = f'select count(*) from "{merge.built}" where not {merge.is_in_scope}'
         return None if sum(bench.ask(outside)) else (bench, self._held)
 
@@ -135,9 +133,15 @@ class Standing:
 def merge_changed(cursor: duckdb.DuckDBPyConnection, lake: Lake, merge: Merge, standing: Standing | None = None) -> int:
     """Commit the rows that differ, in one commit; gives how many, and commits nothing where none does.
 
-    Where somebody else commits meanwhile, for example to forget a person, all is compared again.
+    Where somebody else commits meanwhile, or has since the standing rows were read, for example to forget a person, all
+    is read and compared again.
     """
-    return int(lake.committing(merge.table, lambda: _merge(cursor, lake, merge, standing)))
+    before = [standing]  # trusted once: a commit upon what does not stand any more fails, and is tried again
+
+    def attempt() -> int:
+        return _merge(cursor, lake, merge, before.pop() if before else None)
+
+    return int(lake.committing(merge.table, attempt))
 
 
 def _bench(cursor: duckdb.DuckDBPyConnection, lake: Lake, merge: Merge) -> "_Bench":
@@ -147,7 +151,7 @@ def _bench(cursor: duckdb.DuckDBPyConnection, lake: Lake, merge: Merge) -> "_Ben
 
 def _merge(cursor: duckdb.DuckDBPyConnection, lake: Lake, merge: Merge, standing: Standing | None) -> int:
     built = [row[0] for row in cursor.execute(f'describe "{merge.built}"').fetchall()]
-    known = standing.serves(cursor, lake, merge) if standing is not None else None
+    known = standing.serves(cursor, merge) if standing is not None else None
     bench = known[0] if known else _bench(cursor, lake, merge)
     if set(built) != set(bench.files.schema.names):
         return _replace_all(bench, lake)

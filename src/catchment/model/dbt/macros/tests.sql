@@ -12,6 +12,6 @@ having count(*) > 1
 {# None of these columns is ever null. #}
 {% test is_told(model, columns) %}
 select {{ columns | join(", ") }}
-from {{ model }}
+from {{ made_now(model) }}
 where {% for column in columns %}{{ column }} is null{{ " or " if not loop.last }}{% endfor %}
 {% endtest %}

@@ -1,5 +1,5 @@
 {{ config(
-  unique_key="domain_userid", tags=["always"],
+  unique_key="domain_userid", is_kept=true, tags=["always"],
   scope="domain_userid in (select value from identity_touched where kind = 'domain_userid')"
 ) }}
 {#- Grain: one cookie whose person is known by a user, or by another name than the cookie's own. Who they are is found in
