@@ -36,3 +36,4 @@ def test_rows_at_a_url_are_filtered_also_after_a_merge(tmp_path: Path) -> None:
         assert [connection.cursor().execute(asked).fetchall() for _ in range(2)] == [[(1,), (4,)]] * 2
         assert connection.execute("select count(*) from notes where id in ('b', 'e')").fetchall() == [(2,)]
         assert connection.execute("select count(*) from notes").fetchall() == [(4,)]
+    assert lake.read("notes", ["size"], [("note", "=", "odd"), ("id", "in", ["b"])])["size"].to_pylist() == [2]

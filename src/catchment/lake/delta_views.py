@@ -1,46 +1,16 @@
 """The lake's tables as views of a DuckDB connection; the Delta extension comes from PyPI, with nothing to download."""
 
 from importlib.resources import files
-from typing import Any
 
 import duckdb
-import pyarrow as pa
-import pyarrow.dataset as ds
-from deltalake import DeltaTable
 
 from catchment.errors import LakeError
 from catchment.lake.lake import Lake
+from catchment.lake.rows import Rows
 from catchment.tables import BATCHES, EVENTS, FAILED_EVENTS
 
 STREAMED = frozenset({BATCHES.name, EVENTS.name, FAILED_EVENTS.name})
 """The tables that the loop commits to as events come."""
-
-
-class _Rows(ds.FileSystemDataset):  # type: ignore[misc]
-    """The rows of a table in a store, filtered also where delta-rs has merged.
-
-    A merge of delta-rs marks texts as views, for which Arrow has no comparisons: these files are filtered once read.
-    """
-
-    @classmethod
-    def of(cls, delta: DeltaTable) -> "_Rows":
-        rows = delta.to_pyarrow_dataset()
-        return cls(list(rows.get_fragments()), rows.schema, rows.format, rows.filesystem)
-
-    def scanner(self, columns: list[str] | None = None, **options: Any) -> ds.Scanner:
-        """Give what DuckDB asks for: it calls this for every scan."""
-        chosen = options.get("filter")
-        if chosen is None or not any(_has_views(part.physical_schema) for part in self.get_fragments(filter=chosen)):
-            return super().scanner(columns=columns, **options)
-        asked = self.schema.names if columns is None else columns
-        told = str(chosen)
-        needed = [name for name in self.schema.names if name in asked or name in told]
-        rows = super().scanner(columns=needed).to_reader()
-        return ds.Scanner.from_batches(rows, columns=asked, filter=chosen)
-
-
-def _has_views(schema: pa.Schema) -> bool:
-    return any("_view" in str(kind) for kind in schema.types)
 
 
 def load_delta(connection: duckdb.DuckDBPyConnection) -> None:
@@ -71,7 +41,7 @@ def view_table(connection: duckdb.DuckDBPyConnection, lake: Lake, table: str) ->
     there by, which must stay open as long as somebody reads it.
     """
     if "://" in lake.uri:
-        connection.from_arrow(_Rows.of(lake.delta(table))).create_view(table, replace=True)
+        connection.from_arrow(Rows.of(lake.delta(table))).create_view(table, replace=True)
         return
     rows = _pin(connection, lake, table) if table in STREAMED else f"delta_scan({_text(lake.path(table))})"
     connection.execute(f"create or replace view {_name(table)} as select * from {rows}")

@@ -19,10 +19,12 @@ from deltalake import (
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.fs.fs_handler import DeltaStorageHandler
 from pyarrow.fs import FileSelector, PyFileSystem
+from pyarrow.parquet import filters_to_expression
 
 from catchment.errors import LakeError
 from catchment.lake import LakeSettings
 from catchment.lake.layout import lay_out, partition_of, parts_of, properties_of
+from catchment.lake.rows import Rows
 from catchment.lake.undisturbed import undisturbed
 from catchment.tables import OFFSET, TABLES
 
@@ -218,7 +220,9 @@ class Lake:
     def read(self, table: str, columns: list[str] | None = None, filters: Any = None) -> pa.Table:
         """Read a small table whole; one never written reads as empty. For large ones ask an engine."""
         if self.exists(table):
-            return self.delta(table).to_pyarrow_table(columns=columns, filters=filters)
+            if filters is None:
+                return self.delta(table).to_pyarrow_table(columns=columns)
+            return Rows.of(self.delta(table)).to_table(columns=columns, filter=filters_to_expression(filters))
         empty = TABLES[table].schema.empty_table()
         return empty if columns is None else empty.select(columns)
 
