@@ -51,6 +51,13 @@ def test_a_misspelt_setting(project: Project) -> None:
     assert "Did you mean 'port'?" in said
 
 
+def test_a_misspelt_setting_of_a_block_that_is_optional_or_one_of_a_list(project: Project) -> None:
+    change(project, model={"identity": {"burst": {"links": 5, "dayz": 1}}})
+    assert "Did you mean 'days'?" in type_in(project.folder, "status")[1]
+    change(project, model={"conversions": [{"name": "won", "condition": "true", "valeu": "1"}]})
+    assert "Did you mean 'value'?" in type_in(project.folder, "status")[1]
+
+
 def test_a_port_in_use(project: Project) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))

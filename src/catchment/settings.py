@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -128,6 +128,13 @@ def _override(content: dict[str, Any], environment: Mapping[str, str]) -> None:
         block[keys[-1]] = yaml.safe_load(value)
 
 
+def _block_in(annotation: Any) -> Any:
+    """Give the block of settings that a type holds, alone, in a list or as an option; None where it holds none."""
+    if hasattr(annotation, "model_fields"):
+        return annotation
+    return next((block for part in get_args(annotation) if (block := _block_in(part)) is not None), None)
+
+
 def _suggest(error: ValidationError) -> str:
     for fault in error.errors(include_input=False, include_url=False):
         if fault["type"] != "extra_forbidden":
@@ -135,8 +142,10 @@ def _suggest(error: ValidationError) -> str:
         block: Any = Settings
         for part in fault["loc"][:-1]:
             field = getattr(block, "model_fields", {}).get(part)
-            block = field.annotation if field is not None else None
+            block = _block_in(field.annotation) if field is not None else block  # or its place in a list of blocks
         names = list(getattr(block, "model_fields", {}))
+        if not names:
+            break
         wrong = str(fault["loc"][-1])
         near = difflib.get_close_matches(wrong, names)
         near.sort(key=lambda name: sorted(name) != sorted(wrong))  # two letters that changed places come first

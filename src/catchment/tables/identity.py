@@ -13,17 +13,15 @@ _REWRITTEN = Rewritten(
     few_values=("kind", "kind_a", "kind_b", "source", "score", "weekdays", "days", "valid_to", "is_current", "reason"),
 )
 
+_PAIR = {"kind_a": STRING, "value_a": STRING, "kind_b": STRING, "value_b": STRING, "week": DATE}
+
 IDENTITY_EDGES = Table(
     "identity_edges",
     "model",
     ("kind_a", "value_a", "kind_b", "value_b", "week"),
     "one pair of identifiers that was seen together in one week; `a` is the stronger",
     columns(
-        kind_a=STRING,
-        value_a=STRING,
-        kind_b=STRING,
-        value_b=STRING,
-        week=DATE,
+        **_PAIR,
         source=STRING,
         score=DOUBLE,
         first_seen_tstamp=TIMESTAMP,
@@ -143,11 +141,7 @@ IDENTITY_NEWS = Table(
     "one pair of identifiers that events told together in one week, or one that they told alone (kind_a is empty); "
     "stands only where another engine than DuckDB finds pairs",
     columns(
-        kind_a=STRING,
-        value_a=STRING,
-        kind_b=STRING,
-        value_b=STRING,
-        week=DATE,
+        **_PAIR,
         first_seen_tstamp=TIMESTAMP,
         last_seen_tstamp=TIMESTAMP,
         weekdays=INT,
