@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from catchment.event import LOAD_TSTAMP
 from catchment.lake.lake import Lake
+from catchment.lake.rows import Rows
 from catchment.tables import CLUSTER_KEY, COLLECTOR_DATE, EVENTS, FAILED_EVENTS, OFFSET
 
 OWN = ("collector_tstamp", "etl_tstamp", "v_collector", "v_etl", "network_userid", LOAD_TSTAMP.name)
@@ -84,7 +85,7 @@ class Comparison:
         if not self._lake.exists(EVENTS.name):
             return EVENTS.schema.empty_table()
         chosen = self._within(bounds["min"] - APART, bounds["max"] + APART) & pc.field("event_id").isin(ids)
-        return self._lake.delta(EVENTS.name).to_pyarrow_dataset().to_table(filter=chosen)
+        return Rows.of(self._lake.delta(EVENTS.name)).scanner(filter=chosen).to_table()
 
     def _within(self, first: datetime, last: datetime) -> pc.Expression:
         days = (pc.field(COLLECTOR_DATE) >= first.date()) & (pc.field(COLLECTOR_DATE) <= last.date())
@@ -93,8 +94,8 @@ class Comparison:
     def _miss(self, ids: list[str]) -> None:
         self._only_there += ids
         if ids and self._lake.exists(FAILED_EVENTS.name):
-            failed = self._lake.delta(FAILED_EVENTS.name).to_pyarrow_dataset()
-            found = failed.to_table(columns=["event_id"], filter=pc.field("event_id").isin(ids))
+            failed = Rows.of(self._lake.delta(FAILED_EVENTS.name))
+            found = failed.scanner(["event_id"], filter=pc.field("event_id").isin(ids)).to_table()
             self._failed_here += len(set(found["event_id"].to_pylist()))
 
     def _only_here(self) -> list[str]:

@@ -31,5 +31,12 @@ class Rows(ds.FileSystemDataset):  # type: ignore[misc]
         return ds.Scanner.from_batches(rows, columns=asked, filter=chosen)
 
 
+def choose(part: Any, schema: pa.Schema, columns: list[str], chosen: Any) -> pa.Table:
+    """Give the rows of one file of a table that a condition on these columns chooses, whoever wrote it."""
+    if _has_views(part.physical_schema):
+        return part.to_table(schema=schema, columns=columns).filter(chosen)
+    return part.to_table(schema=schema, columns=columns, filter=chosen)
+
+
 def _has_views(schema: pa.Schema) -> bool:
     return any("_view" in str(kind) for kind in schema.types)

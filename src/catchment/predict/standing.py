@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from catchment.lake.lake import Lake
+from catchment.lake.rows import Rows
 from catchment.predict.definition import Labels
 from catchment.predict.draft import Draft
 from catchment.predict.rank import LABELS, ROWS, label_codes, open_ranking, say_labels
@@ -33,7 +34,7 @@ class Standing:
     def __init__(self, prediction: str, lake: Lake, version: str) -> None:
         self._chosen = ds.field("prediction") == prediction
         name = PROPENSITY_SCORES.name
-        self._rows = lake.delta(name).to_pyarrow_dataset() if lake.exists(name) else ds.dataset(SCHEMA.empty_table())
+        self._rows = Rows.of(lake.delta(name)) if lake.exists(name) else ds.dataset(SCHEMA.empty_table())
         told = [self._numbers(batch, version) for batch in self.batches("model_version", "score", "decile", "label")]
         kinds = (np.float64, np.int8, np.int8, np.bool_)
         self.scores, self.deciles, self.labels, self.is_current = (

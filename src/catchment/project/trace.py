@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from catchment.errors import DefinitionError
 from catchment.lake.log import written_at
+from catchment.lake.rows import choose
 from catchment.project.opened import Opened
 from catchment.tables import BATCHES, EVENTS, FAILED_EVENTS, OFFSET
 
@@ -83,8 +84,9 @@ class TraceVerbs(Opened):
         if not self.lake.exists(EVENTS.name):
             return []
         found = []
-        for fragment in self.lake.delta(EVENTS.name).to_pyarrow_dataset().get_fragments():
-            rows = fragment.to_table(columns=list(FACTS), filter=pc.field("event_id") == event_id).to_pylist()
+        events = self.lake.delta(EVENTS.name).to_pyarrow_dataset()
+        for fragment in events.get_fragments():
+            rows = choose(fragment, events.schema, list(FACTS), pc.field("event_id") == event_id).to_pylist()
             found += [{**row, "file": fragment.path} for row in rows]
         return found
 
