@@ -9,15 +9,18 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as parquet
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from catchment.lake import UpkeepSettings, files, merge
+from catchment.lake import UpkeepSettings, files, rewrite
 from catchment.lake.delta_views import load_delta, view_table
+from catchment.lake.key_index import KeyIndex
 from catchment.lake.lake import Lake
-from catchment.lake.merge import Merge, Standing, merge_changed
+from catchment.lake.merge import HELD, Merge, Standing, merge_changed
 from catchment.lake.upkeep import tend
+from catchment.lake.whole import replace_whole
 from catchment.tables import MODEL_BUILDS
 
 PARTS = ["a", "b", "ä /%", None]
@@ -81,18 +84,20 @@ def test_what_was_given_stands_what_is_gone_is_gone_and_all_else_is_untouched(
 ) -> None:
     chance = Random(seed)
     monkeypatch.setattr(files, "FEW_ROWS", few)
-    monkeypatch.setattr(merge, "ROWS_IN_MEMORY", memory)
-    by = chance.choice(["part", None])
+    monkeypatch.setattr(rewrite, "ROWS_IN_MEMORY", memory)
+    monkeypatch.setattr(files, "ROWS_IN_MEMORY", memory)
+    by, index = chance.choice(["part", None]), chance.choice([None, KeyIndex()])
     stood = draw_rows(chance, range(30))
     put(lake, stood, by)
     for _ in range(3):
         new, after = draw_rows(chance, range(40)), chance.randint(0, 40)
         new_ids = {row["id"] for row in new}
         stood = [row for row in stood if row["id"] not in new_ids and row["id"] < after] + new
-        asked = of(f"id >= {after}", by)
-        known = Standing(cursor, lake, replace(asked, built=None)) if chance.random() < 0.5 else None
+        looked_up = f"id in (select unnest(range({after}, 40)))"
+        asked = of(chance.choice([f"id >= {after}", looked_up]), by)
+        known = Standing(cursor, lake, replace(asked, built=None), index) if chance.random() < 0.5 else None
         give(cursor, new)
-        merge_changed(cursor, lake, asked, known)
+        merge_changed(cursor, lake, asked, known, index=index)
         assert rows_of(lake) == told(stood)
         view_table(cursor, lake, TABLE)
         late = "seen >= '2026-03-15 00:00:00+00'"
@@ -100,7 +105,7 @@ def test_what_was_given_stands_what_is_gone_is_gone_and_all_else_is_untouched(
             (sum(row["seen"] is not None and row["seen"].day >= 15 for row in stood),)
         ]
         version = lake.version(TABLE)
-        assert merge_changed(cursor, lake, of(f"id >= {after}", by)) == 0
+        assert merge_changed(cursor, lake, asked, index=index) == 0
         assert lake.version(TABLE) == version
 
 
@@ -109,20 +114,20 @@ def test_the_rows_that_a_model_is_about_to_make_are_read_once_and_shown_to_it(
 ) -> None:
     rows = [{"id": number, "part": "a", "note": "old", "seen": None} for number in range(9)]
     put(lake, rows)
-    read = files.Files.read
-    opened: list[str] = []
+    read = files.Files.each
+    read_of: list[list[str]] = []
 
-    def watch(self: files.Files, some: list[files.File], columns: list[str]) -> pa.Table:
-        opened.extend(file.path for file in some)
+    def watch(self: files.Files, some: list[files.File], columns: list[str]) -> Iterator[pa.Table]:
+        read_of.extend(columns for _ in some)
         return read(self, some, columns)
 
-    monkeypatch.setattr(files.Files, "read", watch)
+    monkeypatch.setattr(files.Files, "each", watch)
     standing = Standing(cursor, lake, replace(of("id < 3"), built=None))
-    assert sorted(cursor.execute(f"select id, note from {merge.HELD}").fetchall()) == [(n, "old") for n in range(3)]
+    assert sorted(cursor.execute(f"select id, note from {HELD}").fetchall()) == [(n, "old") for n in range(3)]
     give(cursor, [{**row, "note": "new"} for row in rows[:2]])
     assert merge_changed(cursor, lake, of("id < 3"), standing) == 3
     assert sorted(row["id"] for row in lake.read(TABLE).to_pylist()) == [0, 1, *range(3, 9)]
-    assert len(opened) == 1
+    assert read_of == [["id"], SCHEMA.names]  # to find them, and to show them and write the others again
 
 
 def test_rows_read_before_are_not_trusted_where_the_table_has_changed_since(
@@ -135,6 +140,24 @@ def test_rows_read_before_are_not_trusted_where_the_table_has_changed_since(
     give(cursor, rows[1:3])
     assert merge_changed(cursor, lake, of("id < 3"), standing) == 0
     assert rows_of(lake) == told(rows[1:])
+
+
+@pytest.mark.parametrize("scope", [None, "true", "id in (select 1)"])
+def test_rows_may_come_to_an_empty_table(lake: Lake, cursor: duckdb.DuckDBPyConnection, scope: str | None) -> None:
+    rows = [{"id": number, "part": "a", "note": "new", "seen": None} for number in range(3)]
+    give(cursor, [])
+    replace_whole(cursor, lake, of())
+    give(cursor, rows)
+    assert merge_changed(cursor, lake, of(scope)) == 3
+    assert rows_of(lake) == told(rows)
+
+
+def test_rows_may_go_where_none_come(lake: Lake, cursor: duckdb.DuckDBPyConnection) -> None:
+    rows = [{"id": number, "part": None, "note": "old", "seen": None} for number in range(9)]
+    put(lake, rows, None)
+    give(cursor, [])
+    assert merge_changed(cursor, lake, of("id in (select unnest([1, 2, 77]))", None)) == 2
+    assert rows_of(lake) == told([rows[0], *rows[3:]])
 
 
 def test_only_files_with_a_difference_are_rewritten(
@@ -190,11 +213,39 @@ def test_a_model_that_tells_one_more_column_gives_it_to_the_table(
     assert found == {0: ("a", "old", None), 1: ("b", None, date(2026, 3, 1))}
 
 
-def test_a_table_that_is_replaced_is_cut_where_that_is_asked(lake: Lake) -> None:
-    rows = [{"id": number, "part": "a", "note": str(number), "seen": None} for number in range(20_000)]
-    lake.overwrite(TABLE, pa.Table.from_pylist(rows, schema=SCHEMA), partition_by="part", file_bytes=20_000)
-    assert len(paths(lake)) > 5
+def test_a_table_that_is_replaced_is_cut_as_merges_cut_it(lake: Lake, cursor: duckdb.DuckDBPyConnection) -> None:
+    rows = [{"id": number, "part": PARTS[number % 4], "note": str(number), "seen": None} for number in range(20_000)]
+    give(cursor, rows)
+    replace_whole(cursor, lake, of())
     assert rows_of(lake) == told(rows)
+    assert sorted(pa.table(lake.delta(TABLE).get_add_actions())["num_records"].to_pylist()) == [1666] * 4 + [1667] * 8
+    before = paths(lake)
+    give(cursor, [rows[0] | {"note": "other"}])
+    merge_changed(cursor, lake, of())
+    assert len(before - paths(lake)) == 1
+    assert len(paths(lake)) == 12
+
+
+def test_a_table_that_is_replaced_has_the_columns_of_the_new_rows(
+    lake: Lake, cursor: duckdb.DuckDBPyConnection
+) -> None:
+    put(lake, [{"id": 1, "part": "a", "note": "x", "seen": None}])
+    cursor.execute("create or replace table built as select 2 as id, 'b' as part, timestamp '2026-03-01' as naive")
+    replace_whole(cursor, lake, of())
+    assert lake.read(TABLE).to_pylist() == [{"id": 2, "part": "b", "naive": datetime(2026, 3, 1)}]
+
+
+def test_a_file_has_no_columns_that_none_of_its_rows_tells(lake: Lake, cursor: duckdb.DuckDBPyConnection) -> None:
+    rows = [{"id": number, "part": "a", "note": None, "seen": None} for number in range(3)]
+    give(cursor, rows)
+    replace_whole(cursor, lake, of())
+    assert parquet.read_schema(lake.delta(TABLE).file_uris()[0]).names == ["id"]
+    assert rows_of(lake) == told(rows)
+    give(cursor, [rows[0] | {"note": "x"}])
+    merge_changed(cursor, lake, of())
+    assert rows_of(lake) == told([rows[0] | {"note": "x"}, *rows[1:]])
+    view_table(cursor, lake, TABLE)
+    assert cursor.execute(f"select id, note, seen from {TABLE} order by id").fetchall()[0] == (0, "x", None)
 
 
 def test_upkeep_leaves_the_files_of_merged_models_as_merges_cut_them(

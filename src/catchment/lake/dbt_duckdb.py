@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt.adapters.duckdb.utils import TargetConfig
@@ -12,16 +13,16 @@ from dbt.adapters.duckdb.utils import TargetConfig
 from catchment.errors import LakeError
 from catchment.lake.changes import appended_since
 from catchment.lake.delta_views import load_delta, view_table, view_tables
-from catchment.lake.files import rows_per_file
+from catchment.lake.files import Files
+from catchment.lake.key_index import KEYS, KeyIndex
 from catchment.lake.lake import Lake
-from catchment.lake.layout import IDS
 from catchment.lake.merge import Merge, Standing, merge_changed
 from catchment.lake.moves import MAPPING, PLAN, show_moves
+from catchment.lake.rewrite import only
+from catchment.lake.whole import ROWS_PER_BATCH, replace_whole
 
-ROWS_PER_BATCH = 100_000
-SAMPLE_ROWS = 10_000
-PACKED = 3
-"""About so many times smaller are the rows of models in their files than in memory."""
+FEW_KEYS = 50_000
+"""The rows of more keys are found as fast by looking through all."""
 
 
 class Plugin(BasePlugin):  # type: ignore[misc]
@@ -33,6 +34,7 @@ class Plugin(BasePlugin):  # type: ignore[misc]
         self.folder = Path(config["folder"])
         self.connection: duckdb.DuckDBPyConnection | None = None
         self.standing: dict[str, Standing] = {}
+        self.index = KeyIndex(self.folder / KEYS)
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
         """Show dbt every table of the lake, models of earlier builds among them, and what is to be built."""
@@ -52,7 +54,7 @@ class Plugin(BasePlugin):  # type: ignore[misc]
     def store(self, target_config: TargetConfig) -> None:
         """Bring the Delta table of one model to what dbt has built and committed: whole, or what differs.
 
-        Or, before it is built, show it the rows that stand and that it is about to make anew.
+        Or, before it is built, show it the rows that stand and that it is about to make anew, or those with some keys.
         """
         if self.connection is None:
             raise RuntimeError("dbt stores a model before it has connected.")
@@ -60,21 +62,42 @@ class Plugin(BasePlugin):  # type: ignore[misc]
         config = target_config.config
         with self.connection.cursor() as cursor:
             self.configure_cursor(cursor)
+            if config.get("looked_up"):
+                self._look_up(cursor, name, config)
+                return
             if config.get("is_standing"):
-                self.standing[name] = Standing(cursor, self.lake, Merge.of(name, config))
+                self.standing[name] = Standing(cursor, self.lake, Merge.of(name, config), self.index)
                 return
             if config["is_incremental"]:
-                merge_changed(cursor, self.lake, Merge.of(name, config), self.standing.pop(name, None))
+                standing = self.standing.pop(name, None)
+                merge_changed(cursor, self.lake, Merge.of(name, config), standing, index=self.index)
             else:
                 self._refuse_to_lose(name, config)
-                cut = _file_bytes(cursor, config) if config["unique_key"] else None
-                rows = cursor.execute(f'select * from "{config["built"]}"').to_arrow_reader(ROWS_PER_BATCH)
-                packing = IDS if config.get("is_index") else None
-                part = config["partition_by"]
-                self.lake.overwrite(name, rows, partition_by=part, file_bytes=cut, packing=packing)
+                if config["unique_key"]:
+                    replace_whole(cursor, self.lake, Merge.of(name, config))
+                else:
+                    rows = cursor.execute(f'select * from "{config["built"]}"').to_arrow_reader(ROWS_PER_BATCH)
+                    self.lake.overwrite(name, rows, partition_by=config["partition_by"])
             view_table(self.connection, self.lake, name)
             if name == MAPPING:
                 show_moves(cursor, self.lake, self.plan["mapping_versions"])
+
+    def _look_up(self, cursor: duckdb.DuckDBPyConnection, name: str, config: dict[str, Any]) -> None:
+        """Make a table `looked_up` of the rows with one of some keys; those of few are found by the index."""
+        columns, column, keys = config["columns"], config["column"], config["keys"]
+        count = cursor.execute(f"select count(*) from ({keys}) as asked").fetchall()[0][0]
+        rows = f'"{name}"' if count > FEW_KEYS else "found"
+        if count <= FEW_KEYS:
+            files = Files(self.lake.delta(name), self.lake.folder(name))
+            places = self.index.find(cursor, name, files, files.all, column, keys)
+            some = [file for file in files.all if file.number in places]
+            told = zip(some, files.each(some, columns), strict=True)
+            held = [only(rows, places[file.number]) for file, rows in told]
+            cursor.register("found", pa.concat_tables([files.read([], columns), *held]))
+        names = ", ".join(f'"{told}"' for told in columns)
+        chosen = f'select {names} from {rows} where "{column}" in ({keys})'
+        cursor.execute(f'create or replace table "{config["looked_up"]}" as {chosen}')
+        cursor.unregister("found")
 
     def _refuse_to_lose(self, name: str, config: dict[str, Any]) -> None:
         """Raise where a table that stands would be replaced by the rows that are new, as dbt did not find it."""
@@ -88,16 +111,6 @@ class Plugin(BasePlugin):  # type: ignore[misc]
 def forget_connection() -> None:
     """Have the next call of dbt connect anew: dbt-duckdb may keep the connection of a call before, and its views."""
     DuckDBConnectionManager.close_all_connections()
-
-
-def _file_bytes(cursor: duckdb.DuckDBPyConnection, config: dict[str, Any]) -> int:
-    """Say how large the files of a model may be that merges are to find cut as they would cut them."""
-    built, part = f'"{config["built"]}"', config["partition_by"]
-    parts = f'count(distinct "{part}")' if part else "1"
-    counted = cursor.execute(f"select count(*), {parts} from {built}").fetchall()[0]
-    sample = cursor.execute(f"select * from {built} limit {SAMPLE_ROWS}").to_arrow_table()
-    row_bytes = sample.nbytes / max(1, sample.num_rows) / PACKED
-    return max(1, int(row_bytes * rows_per_file(counted[0] // max(1, counted[1]), config.get("few_rows"))))
 
 
 def _show_plan(conn: duckdb.DuckDBPyConnection, lake: Lake, plan: dict[str, Any]) -> None:

@@ -7,10 +7,6 @@ import duckdb
 from catchment.errors import LakeError
 from catchment.lake.lake import Lake
 from catchment.lake.rows import Rows
-from catchment.tables import BATCHES, EVENTS, FAILED_EVENTS
-
-STREAMED = frozenset({BATCHES.name, EVENTS.name, FAILED_EVENTS.name})
-"""The tables that the loop commits to as events come."""
 
 
 def load_delta(connection: duckdb.DuckDBPyConnection) -> None:
@@ -43,15 +39,14 @@ def view_table(connection: duckdb.DuckDBPyConnection, lake: Lake, table: str) ->
     if "://" in lake.uri:
         connection.from_arrow(Rows.of(lake.delta(table))).create_view(table, replace=True)
         return
-    rows = _pin(connection, lake, table) if table in STREAMED else f"delta_scan({_text(lake.path(table))})"
-    connection.execute(f"create or replace view {_name(table)} as select * from {rows}")
+    connection.execute(f"create or replace view {_name(table)} as select * from {_pin(connection, lake, table)}")
 
 
 def _pin(connection: duckdb.DuckDBPyConnection, lake: Lake, table: str) -> str:
     """Hold the version that stands now: `delta_scan` reads the whole Delta log again for each query.
 
-    Of a table that is streamed into, that log names every commit and replaced file of a day, and so takes longer to
-    read than many a query. All queries of a session also see the same events then.
+    Of a table of many files or commits that takes longer than many a query. All queries of a session also see the same
+    rows then.
     """
     pinned = _name(f"{table} as it stands")
     connection.execute(f"detach database if exists {pinned}")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -9,6 +10,7 @@ from urllib.parse import quote, unquote
 from uuid import uuid4
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
@@ -24,12 +26,21 @@ from catchment.lake.undisturbed import undisturbed
 FILE = "_file"
 """The number of the file that a scanned row is from."""
 
+ROW = "_row"
+"""The place of a row in its file."""
+
+AT_ONCE = 16
+"""So many files are read at once from another machine."""
+
 FEW_ROWS = 2_000
 MOST_FILES = 32
 """A part of a table is cut into at most so many files, or into files of few rows: a row that changes costs its file.
 
 A table of which changes touch few files says itself how many rows are few: a file costs whoever looks through all.
 """
+
+ROWS_IN_MEMORY = 500_000
+"""So many rows of files are held in memory at once."""
 
 FEW_CHUNKS = 4
 """Rows that lie in more pieces are laid together before they are written, which costs less than to write pieces."""
@@ -54,14 +65,17 @@ class Files:
     """The files of a table at the version it was opened at; a commit of somebody else since then makes ours fail.
 
     `folder` is where they are, if it is on this machine; `packing` says how files are written (see layout).
+    With a `schema`, they are about to be replaced by others that have it.
     """
 
-    def __init__(self, delta: DeltaTable, folder: str | None = None, packing: Packing = USUAL) -> None:
+    def __init__(
+        self, delta: DeltaTable, folder: str | None = None, packing: Packing = USUAL, schema: pa.Schema | None = None
+    ) -> None:
         self._delta = delta
         self._packing = packing
         self._folder = folder
         self._store = _store_of(delta, folder)
-        self.schema = pa.schema(delta.schema().to_arrow())
+        self.schema = pa.schema(delta.schema().to_arrow()) if schema is None else schema
         metadata = delta.metadata()
         self.part_column = next(iter(metadata.partition_columns), None)
         self._told = metadata.configuration.get("delta.dataSkippingStatsColumns", "").split(",")
@@ -86,25 +100,42 @@ class Files:
         rows = ds.FileSystemDataset(fragments, schema, form, self._store)
         return rows.scanner(columns=[*columns, FILE]).to_reader()
 
-    def read(self, files: Iterable[File], columns: Sequence[str]) -> pa.Table:
-        """Give the same rows as a table. To read small files of this machine whole costs less than to scan them."""
-        if self._folder is None:
-            return self.scan(files, columns).read_all()
-        schema = pa.schema([*(self.schema.field(name) for name in columns), pa.field(FILE, pa.int32())])
-        return pa.concat_tables([schema.empty_table(), *(self._read(file, schema) for file in files)])
+    def read(self, files: Sequence[File], columns: Sequence[str]) -> pa.Table:
+        """Give these columns of the rows of some files, the number of the file each is from, and its place there."""
+        return pa.concat_tables([self._schema_of(columns).empty_table(), *self.each(files, columns)])
+
+    def each(self, files: Sequence[File], columns: Sequence[str]) -> Iterator[pa.Table]:
+        """Give the same of one file after another."""
+        schema = self._schema_of(columns)
+        if self._folder is not None:
+            yield from (self._read(file, schema) for file in files)
+            return
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            for some in in_batches(files):
+                yield from pool.map(lambda file: self._read(file, schema), some)
+
+    def _schema_of(self, columns: Sequence[str]) -> pa.Schema:
+        told = [self.schema.field(name) for name in columns]
+        return pa.schema([*told, pa.field(FILE, pa.int32()), pa.field(ROW, pa.int32())])
 
     def _read(self, file: File, schema: pa.Schema) -> pa.Table:
-        with pq.ParquetFile(f"{self._folder}/{file.path}") as opened:
+        is_far = self._folder is None
+        with pq.ParquetFile(self._store.open_input_file(file.path), pre_buffer=is_far) as opened:
             known = set(opened.schema_arrow.names)
             rows = opened.read([name for name in schema.names if name in known], use_threads=False)
-        told = {self.part_column: file.part, FILE: file.number}
-        columns = [
-            rows[field.name]
-            if field.name in known
-            else pa.repeat(pa.scalar(told.get(field.name), field.type), len(rows))
-            for field in schema
-        ]
-        return pa.table(columns, names=schema.names).cast(schema)
+            count = opened.metadata.num_rows
+        told = {self.part_column: pa.scalar(file.part), FILE: pa.scalar(file.number)}
+        columns = []
+        for field in schema:
+            if field.name in known:
+                columns.append(rows[field.name])
+            elif field.name == ROW:
+                columns.append(pa.array(np.arange(count, dtype=np.int32)))
+            elif field.name in told:
+                columns.append(pa.repeat(told[field.name].cast(field.type), count))
+            else:
+                columns.append(pa.nulls(count, field.type))
+        return _as(pa.table(columns, names=schema.names), schema)
 
     def _is_of(self, file: File) -> pc.Expression:
         of_file = pc.field(FILE) == pa.scalar(file.number, pa.int32())
@@ -141,16 +172,16 @@ class Files:
         """Write a file for each piece; nobody reads it before it is committed."""
         schema = pa.schema([field for field in self.schema if field.name != self.part_column])
         folder = "" if self.part_column is None else f"{self.part_column}={_part_text(part)}/"
-        how = self._packing.of(schema)
+        if folder:
+            self._store.create_dir(folder, recursive=True)
         for piece in pieces:
-            table = piece.select(schema.names).cast(schema)
+            table = _as(piece.select(schema.names), schema)
             if table.column(0).num_chunks > FEW_CHUNKS:
                 table = table.combine_chunks()
-            path = f"{folder}part-{uuid4()}.{self._packing.compression}.parquet"
-            if folder:
-                self._store.create_dir(folder, recursive=True)
+            path = f"{folder}part-{uuid4()}.parquet"
+            told = table if self._packing.is_whole else _told(table)
             with self._store.open_output_stream(path) as stream:
-                pq.write_table(table, stream, **how)
+                pq.write_table(told, stream, **self._packing.of(told.schema))
                 size = stream.tell()
             yield AddAction(
                 path=path,
@@ -182,17 +213,60 @@ class Files:
             RemoveAction(file.path, True, now, size=file.size, partition_values=self._partition_values(file.part))
             for file in gone
         ]
+        self._commit([*removed, *come], "append")
+
+    def replace_all(self, come: Iterable[AddAction]) -> None:
+        """Commit that all files are gone and others have come, with the columns that they have."""
+        self._commit(list(come), "overwrite")
+
+    def _commit(self, actions: list[AddAction | RemoveAction], mode: str) -> None:
         columns = self._delta.metadata().partition_columns
         with undisturbed():
-            self._delta.create_write_transaction([*removed, *come], "append", self._delta.schema(), columns)
+            self._delta.create_write_transaction(actions, mode, self.schema, columns)
 
     def _partition_values(self, part: Any) -> dict[str, str | None]:
         return {self.part_column: None if part is None else str(part)} if self.part_column else {}
 
 
+def in_parts(rows: pa.Table, column: str | None) -> Iterator[tuple[Any, pa.Table]]:
+    """Give the rows of each part, copied, so that few that are kept do not hold all others in memory."""
+    if column is None:
+        yield None, rows
+        return
+    coded = pc.dictionary_encode(rows[column].combine_chunks(), null_encoding="encode")
+    codes = coded.indices.to_numpy()
+    order = np.argsort(codes, kind="stable")
+    ends = np.searchsorted(codes[order], np.arange(len(coded.dictionary) + 1))
+    for number, part in enumerate(coded.dictionary.to_pylist()):
+        yield part, rows.take(pa.array(order[ends[number] : ends[number + 1]]))
+
+
+def _as(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Give the columns the types of a schema, where they have others."""
+    return table if table.schema.equals(schema) else table.cast(schema)
+
+
+def _told(table: pa.Table) -> pa.Table:
+    """Leave out the columns that no row tells: Delta takes what a file has not for null, and all who open it gain."""
+    names = [name for name in table.column_names if table[name].null_count < table.num_rows]
+    return table.select(names or table.column_names[:1])
+
+
 def rows_per_file(rows: int, few_rows: int | None) -> int:
     """Say how many rows a file may hold of a part that holds so many."""
     return max(few_rows or FEW_ROWS, rows // MOST_FILES)
+
+
+def in_batches(files: Sequence[File]) -> Iterator[list[File]]:
+    """Part files so that each batch has about as many rows as may be in memory."""
+    batch: list[File] = []
+    for file in files:
+        if batch and sum(other.rows for other in batch) + file.rows > ROWS_IN_MEMORY:
+            yield batch
+            batch = []
+        batch.append(file)
+    if batch:
+        yield batch
 
 
 def _store_of(delta: DeltaTable, folder: str | None) -> FileSystem:

@@ -12,8 +12,8 @@ from deltalake import (
     CommitProperties,
     DeltaTable,
     PostCommitHookProperties,
+    TableFeatures,
     Transaction,
-    WriterProperties,
     write_deltalake,
 )
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
@@ -76,6 +76,10 @@ class Lake:
         """Give the URL of one table."""
         return f"{self.uri}/{table}"
 
+    def folder(self, table: str) -> str | None:
+        """Give the folder of one table, None where it is not on this machine."""
+        return None if "://" in self.uri else self.path(table)
+
     def delta(self, table: str, version: int | None = None) -> DeltaTable:
         """Open one table at its newest version, or at the one named; raises LakeError where that was never written."""
         try:
@@ -110,7 +114,17 @@ class Lake:
 
     def version(self, table: str) -> int | None:
         """Give the newest version of a table, None where it was never written."""
-        return self.delta(table).version() if self.exists(table) else None
+        delta = self._follow(table)
+        return None if delta is None else int(delta.version())
+
+    def count(self, table: str) -> int:
+        """Count the rows of a table by its log; one never written has none."""
+        delta = self._follow(table)
+        return 0 if delta is None else int(delta.count())
+
+    def schema(self, table: str) -> pa.Schema:
+        """Give the columns of a table; raises LakeError where it was never written."""
+        return pa.schema((self._follow(table) or self.delta(table)).schema().to_arrow())
 
     def data_version(self, table: str) -> int | None:
         """Give the newest version that changed rows, not only files; None where there is none."""
@@ -140,7 +154,7 @@ class Lake:
 
         def attempt() -> int:
             fresh, commit = laid, None
-            delta = self._follow(table) or self._make(table, laid.schema)
+            delta = self._follow(table) or self.ready(table, laid.schema)
             if app_id is not None and offset is not None:
                 version = delta.transaction_version(app_id)
                 done = NEVER if version is None else int(version)
@@ -161,7 +175,7 @@ class Lake:
 
         def attempt() -> None:
             rows = read()
-            delta = self._follow(table) or self._make(table, rows.schema)
+            delta = self._follow(table) or self.ready(table, rows.schema)
             self._check_types(table, delta, rows.schema)
             self._write(table, rows, delta, mode="append", schema_mode="merge")
 
@@ -174,21 +188,14 @@ class Lake:
         *,
         where: str | None = None,
         partition_by: str | None = None,
-        file_bytes: int | None = None,
-        packing: WriterProperties | None = None,
     ) -> None:
         """Replace all rows, and the schema with them, in one commit; with `where`, only the rows that fit it.
 
-        What makes a reader is called anew for each try, so that much may be replaced with little memory. Files are cut
-        at about `file_bytes`, or as large as Delta likes.
+        What makes a reader is called anew for each try, so that much may be replaced with little memory.
         """
         how: dict[str, Any] = {"schema_mode": "overwrite"} if where is None else {"predicate": where}
         if partition_by is not None:
             how["partition_by"] = [partition_by]
-        if file_bytes is not None:
-            how["target_file_size"] = file_bytes
-        if packing is not None:
-            how["writer_properties"] = packing
         # A reader's rows can be read once only, so what it gives cannot be tried again.
         tries = 1 if isinstance(rows, pa.RecordBatchReader) else COMMIT_TRIES
 
@@ -196,6 +203,26 @@ class Lake:
             self._write(table, rows() if callable(rows) else rows, None, mode="overwrite", **how)
 
         self.committing(table, attempt, tries=tries)
+
+    def ready(self, table: str, schema: pa.Schema, partition_by: str | None = None) -> DeltaTable:
+        """Make an empty table unless there is one, so that rows come upon a version that was looked at.
+
+        One that stands may be given these columns then: moments without a zone, which a model of somebody else may
+        have, are a feature of Delta that a table must have before them.
+        """
+        names = [name for name in schema.names if name != OFFSET]
+        delta = DeltaTable.create(
+            self.path(table),
+            pa.schema([schema.field(name) for name in names]),
+            mode="ignore",
+            partition_by=[partition_by] if partition_by is not None else partition_of(table, schema),
+            configuration=properties_of(table, schema, self.retention_hours),
+            storage_options=self.storage_options,
+        )
+        if _has_naive(schema) and not _has_naive(pa.schema(delta.schema())):
+            features = [TableFeatures.TimestampWithoutTimezone]
+            delta.alter.add_feature(features, allow_protocol_versions_increase=True)
+        return delta
 
     def merge(self, table: str, rows: pa.Table, key: Sequence[str] | None = None) -> None:
         """Update the rows with the same key and insert the others, in one commit."""
@@ -265,18 +292,6 @@ class Lake:
         with undisturbed():
             write_deltalake(self.path(table) if delta is None else delta, rows, **made)
 
-    def _make(self, table: str, schema: pa.Schema) -> DeltaTable:
-        """Make an empty table, so that the first rows are appended to a version that was looked at, as all others."""
-        names = [name for name in schema.names if name != OFFSET]
-        return DeltaTable.create(
-            self.path(table),
-            pa.schema([schema.field(name) for name in names]),
-            mode="ignore",
-            partition_by=partition_of(table, schema),
-            configuration=properties_of(table, schema, self.retention_hours),
-            storage_options=self.storage_options,
-        )
-
     def _check_types(self, table: str, delta: DeltaTable, schema: pa.Schema) -> None:
         """Refuse a column whose type is not the table's: Delta would cast it, and 1.5 become 1 without a word."""
         known = {field.name: field.type for field in pa.schema(delta.schema())}
@@ -306,6 +321,10 @@ def _fits(new: pa.DataType, known: pa.DataType) -> bool:
     if pa.types.is_integer(new) and pa.types.is_integer(known):
         return bool(new.bit_width <= known.bit_width)
     return bool(new == known) or (pa.types.is_temporal(new) and pa.types.is_temporal(known))
+
+
+def _has_naive(schema: pa.Schema) -> bool:
+    return any(pa.types.is_timestamp(field.type) and field.type.tz is None for field in schema)
 
 
 def _is_list(type_: pa.DataType) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import duckdb
 
-from catchment.lake.files import File, Files
+from catchment.lake.files import Files
 from catchment.lake.lake import Lake
 
 PLAN = "plan.json"
@@ -15,6 +15,13 @@ MAPPING = "user_mapping"
 
 COLUMNS = ("domain_userid", "user_id", "person_id")
 ROW = ", ".join(f"{name} varchar" for name in COLUMNS)
+_NAMES = ", ".join(COLUMNS)
+_MOVED = f"""
+select {_NAMES}, sum(times) as times
+from (select {_NAMES}, 1 as times from went union all select {_NAMES}, -1 from came) as rows
+group by {_NAMES}
+having sum(times) <> 0
+"""
 
 
 def show_moves(conn: duckdb.DuckDBPyConnection, lake: Lake, versions: Iterable[int]) -> None:
@@ -31,19 +38,16 @@ def show_moves(conn: duckdb.DuckDBPyConnection, lake: Lake, versions: Iterable[i
     now = _files_of(lake, None)
     for version in versions:
         then = _files_of(lake, version)
-        _show(conn, "rows_that_went", then, [file for file in then.all if file.path not in now.paths])
-        _show(conn, "rows_that_came", now, [file for file in now.all if file.path not in then.paths])
-        conn.execute("insert into former_mapping select * from rows_that_went except select * from former_mapping")
-        for one, other in (("went", "came"), ("came", "went")):
-            moved = f"select * from rows_that_{one} except select * from rows_that_{other}"
-            conn.execute(f"insert into moved_cookies select domain_userid from ({moved})")
+        went = then.read([file for file in then.all if file.path not in now.paths], COLUMNS)
+        came = now.read([file for file in now.all if file.path not in then.paths], COLUMNS)
+        conn.register("went", went)
+        conn.register("came", came)
+        conn.execute(f"create or replace temp table moved as {_MOVED}")
+        conn.execute("insert into moved_cookies select domain_userid from moved")
+        conn.execute("insert into former_mapping select * exclude (times) from moved where times > 0")
+        conn.unregister("went")
+        conn.unregister("came")
 
 
 def _files_of(lake: Lake, version: int | None) -> Files:
-    return Files(lake.delta(MAPPING, version), None if "://" in lake.uri else lake.path(MAPPING))
-
-
-def _show(conn: duckdb.DuckDBPyConnection, name: str, files: Files, chosen: list[File]) -> None:
-    conn.register("moved", files.read(chosen, COLUMNS).select(COLUMNS))
-    conn.execute(f"create or replace temp table {name} as select * from moved")
-    conn.unregister("moved")
+    return Files(lake.delta(MAPPING, version), lake.folder(MAPPING))

@@ -116,7 +116,7 @@ def write_docs(lake: Lake, engine: Engine, settings: ModelSettings, folder: Path
 
 
 def _results(bench: _Bench, plan: Plan) -> Iterator[Any]:
-    is_large = plan.since is None and bench.lake.delta("events").count() > bench.choice.slice_events
+    is_large = plan.since is None and bench.lake.count("events") > bench.choice.slice_events
     if is_large and not bench.choice.arguments():
         yield from _build_sliced(bench, plan)
         return
@@ -163,7 +163,7 @@ def _slices(bench: _Bench) -> list[tuple[date, date]]:
             ") as starts group by start_date order by start_date"
         ).read_all()
     weights = days["visits"].to_pylist()
-    per_visit = bench.lake.delta("events").count() / max(1, sum(weights))
+    per_visit = bench.lake.count("events") / max(1, sum(weights))
     slices: list[tuple[date, date]] = []
     held = float("inf")
     for day, visits in zip(days["start_date"].to_pylist(), weights, strict=True):
@@ -182,11 +182,11 @@ def _is_done(model: BuiltModel, name: str) -> bool:
 
 def _read(result: Any, lake: Lake) -> BuiltModel:
     node = result.node
-    is_table = node.resource_type == "model" and str(result.status) == "success" and lake.exists(node.name)
+    is_model = node.resource_type == "model" and str(result.status) == "success"
     return BuiltModel(
         name=node.name,
         status=str(result.status),
-        rows=lake.delta(node.name).count() if is_table else 0,
+        rows=lake.count(node.name) if is_model else 0,
         seconds=float(result.execution_time),
         message=str(result.message or "").strip(),
     )

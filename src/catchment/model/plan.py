@@ -50,7 +50,7 @@ class Plan:
 
 def plan_build(lake: Lake, fingerprint: str, *, full_refresh: bool) -> Plan:
     """Decide whether the standing tables can be brought up to date, and from where."""
-    through = lake.delta("events").version()
+    through = lake.version("events") or 0
     if full_refresh:
         return Plan(None, through, "asked for")
     builds = {row["model"]: row for row in lake.read(MODEL_BUILDS.name).to_pylist()}
@@ -63,7 +63,7 @@ def plan_build(lake: Lake, fingerprint: str, *, full_refresh: bool) -> Plan:
     if appended_since(lake, "events", since) is None:
         return Plan(None, through, "events were removed, or the log of their arrival was")
     oldest = min(int(builds[model]["mapping_version"]) for model in merged_models())
-    mapping = range(oldest, lake.delta(MAPPING).version() + 1)
+    mapping = range(oldest, (lake.version(MAPPING) or 0) + 1)
     if not still_stands(lake, MAPPING, mapping):
         return Plan(None, through, f"the {MAPPING} that the models were built with is gone")
     is_mapping_whole = builds[MAPPING]["identity_version"] != lake.version(IDENTITY_IDENTIFIERS.name)

@@ -49,7 +49,7 @@ NEW_EVENTS = (
 
 def known_columns(lake: Lake) -> pa.Schema:
     """Give the columns that `events` has by now."""
-    return pa.schema(lake.delta("events").schema().to_arrow())
+    return lake.schema("events")
 
 
 def new_event_columns(settings: ModelSettings, known: pa.Schema) -> list[str]:

@@ -120,7 +120,7 @@ def _lay_traits(lake: Lake, settings: ModelSettings, folder: Path) -> str | None
     models = folder / WORK_FOLDER / "models"
 
     def schema_of(table: str) -> pa.Schema | None:
-        return pa.schema(lake.delta(table).schema().to_arrow()) if lake.exists(table) else None
+        return lake.schema(table) if lake.exists(table) else None
 
     sources = Sources(cache(schema_of), frozenset(path.stem for path in models.rglob("*.sql")), tuple(lake.tables()))
     builds = {row["model"]: row["fingerprint"] for row in lake.read(MODEL_BUILDS.name).to_pylist()}

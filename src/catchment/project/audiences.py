@@ -68,7 +68,7 @@ class AudienceVerbs(Opened):
         """Give an audience as SQL of an engine."""
         from catchment.audience.sql import render_sql
 
-        schemas = {table: pa.schema(self.lake.delta(table).schema().to_arrow()) for table in self.lake.tables()}
+        schemas = {table: self.lake.schema(table) for table in self.lake.tables()}
         return render_sql(self.audience(name), schemas, self.settings.audience, self.clock(), dialect)
 
     def held_back(self, name: str, destination: str) -> dict[str, str]:

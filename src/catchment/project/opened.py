@@ -85,7 +85,7 @@ class Opened:
 
     def count(self, table: str) -> int:
         """Count the rows of a table; one never written has none."""
-        return int(self.lake.delta(table).count()) if self.lake.exists(table) else 0
+        return self.lake.count(table)
 
 
 def named(definitions: list[Any], name: str | None, noun: str) -> list[Any]:

@@ -132,8 +132,7 @@ class SchemaVerbs(Opened):
     def _stored_columns(self) -> dict[str, pa.DataType]:
         if not self.lake.exists("events"):
             return {}
-        schema = pa.schema(self.lake.delta("events").schema().to_arrow())
-        return {field.name: field.type for field in schema}
+        return {field.name: field.type for field in self.lake.schema("events")}
 
 
 def _clashes(held: pa.DataType, wanted: pa.DataType, place: str) -> Any:

@@ -16,12 +16,12 @@ def read_flow(project: Project) -> Flow:
     tables = project.lake.tables()
     stages = [
         _stage("collect", "Collect", {"payloads accepted": taken + waiting, "waiting": waiting}, []),
-        _stage("enrich", "Enrich", {"events": _rows(project, "events"), "failed": _rows(project, "failed_events")},
+        _stage("enrich", "Enrich", {"events": project.count("events"), "failed": project.count("failed_events")},
                last.get("enrich", [])),
         _stage("lake", "Lake", {"Delta tables": len(tables)}, last.get("ingest", [])),
-        _stage("model", "Model", {"sessions": _rows(project, "sessions"), "people": _rows(project, "people")},
+        _stage("model", "Model", {"sessions": project.count("sessions"), "people": project.count("people")},
                last.get("build", [])),
-        _stage("predict", "Predict", {"people scored": _rows(project, "propensity_scores")},
+        _stage("predict", "Predict", {"people scored": project.count("propensity_scores")},
                [*last.get("train", []), *last.get("score", [])]),
         _stage("audience", "Audiences",
                {"audiences": len(project.audiences()), "members": members["left_at"].null_count},
@@ -29,7 +29,7 @@ def read_flow(project: Project) -> Flow:
         _stage("activate", "Activate",
                {"rows sent": sum(row["sent"] for row in sent), "rejected": sum(row["rejected"] for row in sent)},
                last.get("sync", [])),
-        _stage("measure", "Measure", {"campaigns": _rows(project, "campaign_performance")}, last.get("measure", [])),
+        _stage("measure", "Measure", {"campaigns": project.count("campaign_performance")}, last.get("measure", [])),
     ]  # fmt: skip
     return Flow(project=project.settings.name, stages=stages)
 
@@ -61,7 +61,3 @@ def _last_runs(project: Project) -> dict[str, list[dict[str, Any]]]:
     for (verb, _), row in last.items():
         by_verb.setdefault(verb, []).append(row)
     return by_verb
-
-
-def _rows(project: Project, table: str) -> int:
-    return int(project.lake.delta(table).count()) if project.lake.exists(table) else 0

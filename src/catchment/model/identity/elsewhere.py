@@ -22,7 +22,7 @@ def resolve_news(lake: Lake, orders: Orders, folder: Path, *, is_full: bool) -> 
             f"The lake has no table '{IDENTITY_NEWS.name}'.",
             hint="It is what the model of that name gives on another engine; DuckDB needs none: `catchment build`.",
         )
-    known = {field.name for field in lake.delta(IDENTITY_NEWS.name).schema().fields}
+    known = set(lake.schema(IDENTITY_NEWS.name).names)
     missing = [name for name in IDENTITY_NEWS.schema.names if name not in known]
     if missing:
         raise LakeError(

@@ -84,7 +84,7 @@ def _check_columns(lake: Lake, records: Records, columns: list[str], place: str)
             f"{place} of catchment.yml: the lake has no table '{records.table}'.",
             hint=f"There are: {', '.join(lake.tables()) or 'none'}.",
         )
-    known = pa.schema(lake.delta(records.table).schema()).names
+    known = lake.schema(records.table).names
     missing = [name for name in (records.column, *columns) if name not in known]
     if missing:
         raise SettingsError(

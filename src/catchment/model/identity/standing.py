@@ -84,8 +84,8 @@ class Standing:
     def files(self, table: Table) -> Files:
         """Give the files of a table."""
         if table.name not in self._files:
-            folder = None if "://" in self.lake.uri else self.lake.path(table.name)
-            self._files[table.name] = Files(self.lake.delta(table.name), folder, packing_of(table.name))
+            delta, folder = self.lake.delta(table.name), self.lake.folder(table.name)
+            self._files[table.name] = Files(delta, folder, packing_of(table.name))
         return self._files[table.name]
 
     def knows(self, table: Table) -> bool:

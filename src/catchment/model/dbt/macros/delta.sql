@@ -1,10 +1,10 @@
 {# A model becomes a Delta table of the lake in one commit; the plugin `lake` of the profile writes it.
 
    Without `unique_key` all its rows are replaced. With one, and while the table stands, only rows that differ are merged:
-     scope       which standing rows the model speaks for (SQL over its columns); of those, what it no longer gives is removed
+     scope       which standing rows the model speaks for (SQL over its columns); of those, what it no longer gives is removed.
+                 By `column in (select ...)` they are found with an index, any other condition is asked of all rows
      partition_by, partitions   the column that parts its files, and a query for the values that a merge may touch
      few_rows    how many rows of a part stand in one file at least, where that is not what the lake thinks few
-     is_index    it holds ids and hardly anything else, and its files are packed so
      is_kept     the rows that were made stay at hand for the models after it (made_now) #}
 {% materialization delta, adapter="duckdb" %}
   {%- set target = this.incorporate(type="view") -%}
@@ -27,7 +27,6 @@
     "partition_by": config.get("partition_by"),
     "partitions": config.get("partitions"),
     "few_rows": config.get("few_rows"),
-    "is_index": config.get("is_index"),
   }) %}
   {%- set kept = merged and config.get("is_kept") -%}
   {%- if not kept %}
@@ -60,6 +59,25 @@
   }) %}
   {% do adapter.commit() %}
   {{ return(this.incorporate(path={"identifier": "standing_rows"}, type="table")) }}
+{%- endmacro %}
+
+{# Some columns of the rows of a table (a relation) that hold in `column` one of the keys a query gives. Where events are few, an
+   index says which files to open. #}
+{% macro rows_with(relation, column, keys, columns) %}
+  {%- set is_table = execute and not flags.FULL_REFRESH and model.resource_type != "unit_test" and relation is not string -%}
+  {{ return(engine("rows_with" if is_table else "rows_where")(relation, column, keys, columns)) }}
+{% endmacro %}
+{% macro default__rows_where(relation, column, keys, columns) -%}
+(select {{ fields(columns) }} from {{ relation }} where {{ column }} in ({{ keys }}))
+{%- endmacro %}
+{% macro default__rows_with(relation, column, keys, columns) %}{{ return(default__rows_where(relation, column, keys, columns)) }}{% endmacro %}
+{% macro duckdb__rows_with(relation, column, keys, columns) -%}
+  {%- set found = relation.incorporate(path={"identifier": relation.identifier ~ "__with_" ~ column}, type="table") -%}
+  {% do adapter.store_relation("lake", relation, [], "", "delta", {
+    "looked_up": found.identifier, "column": column, "keys": keys, "columns": columns,
+  }) %}
+  {% do adapter.commit() %}
+  {{ return(found) }}
 {%- endmacro %}
 
 {# The rows that a model, configured with `is_kept`, made in this build: all that it speaks for. Where it made all anew, or not

@@ -33,13 +33,6 @@ first_views as (
   where domain_sessionid in (select first_domain_sessionid from read_anew)
 ),
 
-converted as (
-  select person_id, min(cv_tstamp) as first_conversion_tstamp
-  from {{ ref("conversions") }}
-  where person_id in (select person_id from {{ ref("touched_firsts") }})
-  group by person_id
-),
-
 known as (
   select
     firsts.person_id, firsts.domain_userid,
@@ -71,10 +64,10 @@ known as (
 
 select
   {{ fields(known[:-2], "known.") }},
-  coalesce(converted.first_conversion_tstamp <= known.observed_tstamp, false) as converted_before,
-  converted.first_conversion_tstamp is not null
-    and not coalesce(converted.first_conversion_tstamp <= known.observed_tstamp, false) as converted,
-  converted.first_conversion_tstamp,
+  coalesce(touched.first_conversion_tstamp <= known.observed_tstamp, false) as converted_before,
+  touched.first_conversion_tstamp is not null
+    and not coalesce(touched.first_conversion_tstamp <= known.observed_tstamp, false) as converted,
+  touched.first_conversion_tstamp,
   known.first_domain_sessionid, known.first_week
 from known
-left join converted on converted.person_id = known.person_id
+left join {{ ref("touched_firsts") }} as touched on touched.person_id = known.person_id

@@ -1,10 +1,11 @@
 {{ config(
-  unique_key="person_id", partition_by="last_week", is_kept=true,
+  unique_key="person_id", partition_by="last_week", few_rows=1000, is_kept=true,
   scope="person_id in (select person_id from touched_people)"
 ) }}
 {#- Grain: one person, over all cookies and sessions. Traits are theirs who was logged in when they were told, and of what was
     told the settings say what survives. -#}
 {%- set traits = var("traits") -%}
+{%- set touched = "select person_id from " ~ ref("touched_people") -%}
 {%- set usual = ["email", "first_name", "last_name", "company", "country"] -%}
 with cookies as (
   select
@@ -33,8 +34,7 @@ totals as (
 
 converted as (
   select person_id, count(*) as conversions, min(cv_tstamp) as first_conversion_tstamp
-  from {{ ref("conversions") }}
-  where person_id in (select person_id from {{ ref("touched_people") }})
+  from {{ rows_with(ref("conversions"), "person_id", touched, ["person_id", "cv_tstamp"]) }} as conversions
   group by person_id
 ),
 
@@ -42,7 +42,7 @@ logins as (
   select
     person_id, user_id,
     row_number() over (partition by person_id order by end_tstamp desc nulls last, domain_userid) as recency
-  from {{ ref("user_mapping") }}
+  from {{ rows_with(ref("user_mapping"), "person_id", touched, ["person_id", "user_id", "end_tstamp", "domain_userid"]) }} as mapping
 ),
 
 owned as (

@@ -1,5 +1,5 @@
 {{ config(
-  unique_key="domain_userid", partition_by="last_week", is_kept=true,
+  unique_key="domain_userid", partition_by="last_week", few_rows=1000, is_kept=true,
   scope="domain_userid in (select domain_userid from touched_users)"
 ) }}
 {#- Grain: one cookie. Firsts come from its first session, lasts from its last. Files are parted by when a cookie was last

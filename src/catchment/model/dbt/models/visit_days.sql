@@ -1,5 +1,5 @@
 {{ config(
-  unique_key=["visit_id", "event_date", "domain_userid"], partition_by="event_week", few_rows=50000, is_index=true, tags=["always"],
+  unique_key=["visit_id", "event_date", "domain_userid"], partition_by="event_week", few_rows=50000, tags=["always"],
   partitions="select distinct event_week from visit_days__built"
 ) }}
 {#- Grain: one day on which a visit was seen with a cookie ('' for none). It only grows, in whatever order events come. It says
