@@ -2,7 +2,8 @@
 
 A longer history is more days of the same site. Of a hundred sessions, sixty are of a new cookie; the others are of one
 that was seen before: a gap of one session is as likely as one ten times as long, up to half a year. So on a history of
-10 million events about 70 of the 1,000 new sessions are of cookies that were not seen for a week.
+10 million events about 70 of the 1,000 new sessions are of cookies that were not seen for a week. Each new cookie says
+what it consents to, and from each visit a trait is kept.
 
 Seconds are those of the processor, which other work on the machine disturbs least. The first build after a full one
 cuts the files that it touches into smaller ones, which the others find: their median is told.
@@ -42,7 +43,10 @@ PER_DAY = 50_000
 REMEMBERED_DAYS = 180
 LAST_DAY = datetime(2026, 6, 30, tzinfo=UTC)
 PAGE = "contexts_com_snowplowanalytics_snowplow_web_page_1"
-SETTINGS = ModelSettings(conversions=[{"name": "signed_up", "condition": "event_name = 'sign_up'"}])
+CONSENT = "unstruct_event_com_snowplowanalytics_snowplow_consent_preferences_1"
+SETTINGS = ModelSettings(
+    conversions=[{"name": "signed_up", "condition": "event_name = 'sign_up'"}], traits={"campaign": "mkt_source"}
+)
 DRAW = """
 with sessions as (
     select s, case
@@ -67,7 +71,11 @@ select
     'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/137.0' as useragent,
     1200 as doc_width, 4000 as doc_height, 1200 as br_viewwidth, 900 as br_viewheight,
     cast(n % 3000 as int) as pp_yoffset_max, 'DE' as geo_country, 'de-DE' as br_lang,
-    md5('p' || (n // 10)) as view_id
+    md5('p' || (n // 10)) as view_id,
+    case when n % 10 = 1 and cookie = s then {
+        'event_type': case when s % 3 = 0 then 'deny_all' else 'allow_all' end, 'basis_for_processing': 'consent',
+        'consent_version': '1', 'consent_scopes': ['ads', 'mail']
+    } end as consent
 from range($first, $last) as numbers(n)
 inner join sessions on sessions.s = n // $per_session
 """
@@ -91,7 +99,8 @@ def draw_events(first: int, last: int, start: datetime) -> pa.Table:
     table = pa.table(columns, schema=schema)
     views = pa.StructArray.from_arrays([drawn["view_id"].combine_chunks()], names=["id"])
     offsets = pa.array(range(drawn.num_rows + 1), pa.int32())
-    return table.append_column(PAGE, pa.ListArray.from_arrays(offsets, views))
+    table = table.append_column(PAGE, pa.ListArray.from_arrays(offsets, views))
+    return table.append_column(CONSENT, drawn["consent"])
 
 
 def fill(lake: Lake, events: int) -> datetime:

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
+from time import sleep
 from typing import Any
 
 import pyarrow as pa
@@ -122,6 +123,46 @@ def test_the_last_word_on_each_purpose_holds_whoever_tells_it_and_in_whatever_ba
     build(project, mixed[:5])
     build(project, mixed[5:10])
     assert build(project, [*mixed[10:], *mixed[:3]]) == expected
+
+
+def draw_said(chance: Random, number: int) -> dict[str, Any]:
+    """Draw a statement of one of few cookies and users, who meet and part as people are found to be one."""
+    cookie = chance.choice([*(f"c{n}" for n in range(9)), None])
+    user = chance.choice([*(f"u{n}" for n in range(5)), *([None] * 8)]) or (None if cookie else "u0")
+    scopes = chance.sample(["ads", "mail", "stats"], chance.randint(1, 2))
+    expiry = chance.choice([None, datetime.now(UTC) - timedelta(days=1), datetime.now(UTC) + timedelta(days=1)])
+    kinds: dict[str, Any] = chance.choice(
+        [
+            {"preferences": prefer(chance.choice(["allow_all", "allow_selected", "deny_all", "pending"]), *scopes)},
+            {"granted": {"expiry": expiry}, "document": document(scopes[0])},
+            {"withdrawn": {"all": chance.random() < 0.3}, "document": document(scopes[0])},
+            *([{}] * 4),
+        ]
+    )
+    return said(number, chance.random() * 20, cookie, user_id=user, **kinds)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_consents_depend_on_what_was_said_and_on_nothing_else(project: Path, seed: int) -> None:
+    chance = Random(seed)
+    rows = [draw_said(chance, number) for number in range(60)]
+    expected = build(project, rows)
+    assert len(expected) > 8
+    empty_project(project)
+    mixed = chance.sample(rows, len(rows))
+    for start in range(0, len(rows), 12):
+        found = build(project, mixed[start : start + 12])
+    assert found == expected
+    assert build(project, mixed[:12]) == expected
+
+
+def test_a_consent_that_runs_out_is_granted_no_longer_though_nobody_says_anything(project: Path) -> None:
+    soon = datetime.now(UTC) + timedelta(seconds=8)
+    rows = [said(1, 1, "bob", granted={"expiry": soon}, document=document("mail")), said(2, 1, "cem")]
+    assert build(project, rows) == {("bob", "mail"): (True, "granted")}
+    while datetime.now(UTC) <= soon:
+        sleep(0.1)
+    assert build(project, [event(3)]) == {("bob", "mail"): (False, "expired")}
 
 
 def test_without_any_event_of_consent_the_table_is_there_and_empty(project: Path) -> None:

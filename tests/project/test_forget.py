@@ -13,7 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from catchment.errors import DefinitionError
+from catchment.lake.key_index import KEYS, KeyIndex
 from catchment.lake.needle import Needles
+from catchment.model.workplace import WORK_FOLDER
 from catchment.project import Project
 from catchment.tables import IDENTITY_EDGES, IDENTITY_HISTORY, IDENTITY_IDENTIFIERS
 from tests.project.conftest import RECEIVED, Make, entities, page_view, payload, send, write_schema
@@ -78,6 +80,7 @@ def project(make_project: Make) -> Project:
     pq.write_table(pa.table({"person_id": scored, "label": [1, 0]}), held_out)
     (project.folder / ".catchment/dbt/logs").mkdir(parents=True)
     (project.folder / ".catchment/dbt/logs/dbt.log").write_text(f"select '{JANE['email']}'")
+    KeyIndex(project.folder / WORK_FOLDER / KEYS)
     return project
 
 
@@ -130,6 +133,7 @@ def test_nothing_of_her_is_left_in_any_byte_and_everybody_else_is(project: Proje
     assert project.lake.read("people")["person_id"].to_pylist() == ["cookie-of-1-abcdef"]
     assert pq.read_table(project.folder / ".catchment/predictions/p/holdout.parquet").num_rows == 1
     assert all(balance.ok for balance in project.check_lake()), "what was erased is accounted for"
+    assert not list((project.folder / WORK_FOLDER).glob(f"{KEYS}*"))
 
 
 @pytest.mark.parametrize(

@@ -108,3 +108,9 @@ def _hash(
     hashes[told[ROW]] = told["hash"]
     ends = np.cumsum([some.num_rows for some in rows.values()])
     yield from zip(rows, np.split(hashes, ends[:-1]), strict=True)
+
+
+def forget_keys(folder: Path) -> None:
+    """Remove the index, for example with the last trace of a person: the next build makes it anew."""
+    for path in folder.glob(f"{KEYS}*"):
+        path.unlink()

@@ -17,8 +17,8 @@ from catchment.observe import Progress, say_nothing
 
 SLICE_EVENTS = 1_000_000
 """A build of everything counts about so many events at a time, so its memory does not grow with history."""
-INDEXES = ("visit_days", "identity_news", "user_mapping", "consent_statements")
-FACTS = ("base_events", "view_events", "page_views", "conversions", "sessions", "user_traits")
+INDEXES = ("visit_days", "identity_news", "user_mapping", "statements_told", "consent_statements")
+FACTS = ("base_events", "view_events", "page_views", "conversions", "sessions", "traits_told", "user_traits")
 SEEDS = "resource_type:seed"
 """They live as long as a connection, so whoever builds a model loads them."""
 NO_UNIT_TESTS = ("--exclude-resource-type", "unit_test")

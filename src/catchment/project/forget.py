@@ -60,6 +60,8 @@ class ForgetVerbs(Opened):
         holds a value of hers. Other verbs wait meanwhile. With `is_here_only` no destination is asked.
         """
         from catchment.lake.erase import erase, remove_replaced_files
+        from catchment.lake.key_index import forget_keys
+        from catchment.model.workplace import WORK_FOLDER
 
         given = {name: value for name, value in {"person": person, **seeds}.items() if value}
         if not given:
@@ -72,6 +74,7 @@ class ForgetVerbs(Opened):
             vendors = self._forget_there(needles, is_here_only=is_here_only)
             erased = erase(self.lake, needles)
             removed = remove_replaced_files(self.lake)
+            forget_keys(self.folder / WORK_FOLDER)
             files = [*self._empty_log(), *self._filter_files(needles)]
             self._certify(needles, erased, files)
         places = [Forgotten(f"lake: {table.table}", table.rows, table.files_rewritten) for table in erased]

@@ -1,15 +1,37 @@
-{{ config(unique_key=["person_id", "purpose"], scope="true", tags=["always"]) }}
+{{ config(
+  unique_key=["person_id", "purpose"], tags=["always"],
+  scope="person_id in (select person_id from touched_consents)"
+) }}
 {#- Grain: one person and one purpose that they were ever asked for or told of. What they said last holds; a word on every
     purpose holds for those it does not name. A consent that has run out when the build runs is granted no longer. -#}
+{%- set touched = "select person_id from " ~ ref("touched_consents") -%}
+{%- set statements = ref("consent_statements") -%}
+{%- set mapping = ref("user_mapping") -%}
+{%- if is_incremental() %}
+{%- set names = [
+  "domain_userid", "user_id", "purpose", "is_choice", "granted", "status", "basis", "document_version", "expires_tstamp",
+  "told_tstamp", "event_id",
+] -%}
+{%- set theirs = rows_with(mapping, "person_id", touched, ["person_id", "domain_userid", "user_id"]) -%}
+{%- set cookies = "select domain_userid from " ~ theirs ~ " as theirs union " ~ touched -%}
+{%- set logins = "select user_id from " ~ theirs ~ " as theirs union " ~ touched -%}
+{%- set statements -%}
+  (
+    select * from {{ rows_with(ref("consent_statements"), "domain_userid", cookies, names) }} as of_cookies
+    union all
+    select * from {{ rows_with(ref("consent_statements"), "user_id", logins, names) }} as of_users where domain_userid = ''
+  )
+{%- endset -%}
+{%- endif %}
 with users as (
-  select distinct user_id, person_id from {{ ref("user_mapping") }}
+  select distinct user_id, person_id from {{ mapping }}
 ),
 
 told as (
   select
     coalesce(cookies.person_id, users.person_id, nullif(statements.domain_userid, ''), statements.user_id) as person_id,
     statements.*
-  from {{ ref("consent_statements") }} as statements
+  from {{ statements }} as statements
   left join {{ ref("user_mapping") }} as cookies on cookies.domain_userid = statements.domain_userid
   left join users on statements.domain_userid = '' and users.user_id = statements.user_id
 ),
@@ -22,6 +44,9 @@ ranked as (
       order by case when is_choice then 0 else 1 end, told_tstamp desc nulls last, event_id desc, granted, domain_userid
     ) as recency
   from told
+  {%- if is_incremental() %}
+  where person_id in ({{ touched }})
+  {%- endif %}
 ),
 
 named as (select * from ranked where recency = 1 and purpose <> '*'),

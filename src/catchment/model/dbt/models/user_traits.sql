@@ -2,41 +2,16 @@
 {#- Grain: one trait of one cookie and user ('' for none), by what of it may survive (`model.traits` of the settings): one value
     of each source where sources have ranks, one of each value and day where the most frequent survives, else one. It only grows,
     so it reads events as they came, not as sessions count them: which of those count can change when more come. -#}
-{%- set traits = var("traits") -%}
-with events as (
-  select
-    coalesce(domain_userid, '') as cookie, {{ user_of_event() }} as spelled_user_id,
-    events.*
-  from {{ events_of(ref("touched_days")) }} as events
-  where {{ is_counted() }} and (domain_userid is not null or user_id is not null)
-    and {{ visit_id() }} in (select visit_id from {{ ref("touched_days") }})
-),
-
-told as (
-  {%- for name, trait in traits.items() %}
-  {%- for place in trait.places %}
-  select
-    cookie as domain_userid, spelled_user_id as user_id, '{{ name }}' as trait,
-    {{ loop.index0 if trait.keep == "source" else 0 }} as source,
-    {% if trait.keep == "most_frequent" -%}
-    concat(cast(cast(derived_tstamp as date) as string), ' ', cast({{ told(place) }} as string)) as slot,
-    {%- else -%}
-    '' as slot,
-    {%- endif %}
-    cast({{ told(place) }} as string) as told, derived_tstamp as told_tstamp, event_id
-  from events
-  where {{ told(place) }} is not null
-  union all
-  {%- endfor %}
-  {%- endfor %}
+{%- set told = ["domain_userid", "user_id", "trait", "source", "slot", "told", "told_tstamp", "event_id"] -%}
+with told as (
+  select {{ fields(told) }} from {{ ref("traits_told") }}
   {%- if is_incremental() %}
-  select domain_userid, user_id, trait, source, slot, told, told_tstamp, event_id from {{ this }}
-  {%- else %}
-  select
-    cookie as domain_userid, event_id as user_id, event_id as trait, 0 as source, event_id as slot, event_id as told,
-    derived_tstamp as told_tstamp, event_id
-  from events
-  where 1 = 0
+  {%- set cookies = "select domain_userid from " ~ ref("traits_told") ~ " where domain_userid <> ''" %}
+  {%- set users = "select user_id from " ~ ref("traits_told") ~ " where domain_userid = ''" %}
+  union all
+  select {{ fields(told) }} from {{ rows_with(this, "domain_userid", cookies, told) }} as of_cookies
+  union all
+  select {{ fields(told) }} from {{ rows_with(this, "user_id", users, told) }} as of_users where domain_userid = ''
   {%- endif %}
 ),
 
@@ -48,7 +23,6 @@ ranked as (
       order by {{ told_order("trait", "told_tstamp") }}, event_id desc, told desc
     ) as recency
   from told
-  where slot is not null
 )
 
 select domain_userid, user_id, trait, source, slot, told, told_tstamp, event_id
