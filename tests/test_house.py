@@ -119,3 +119,14 @@ def test_nothing_imports_a_plugin() -> None:
 def test_only_settings_reads_the_environment() -> None:
     readers = {relative(path) for path in FILES if "os.environ" in path.read_text() or "os.getenv" in path.read_text()}
     assert readers == {"settings.py"}
+
+
+NO_TEXTS = {"lake/check.py", "lake/compare.py", "lake/erase.py", "lake/merge.py", "lake/rows.py", "project/trace.py"} | {
+    "project/forget.py", "activate/state.py"
+}  # fmt: skip
+"""They read whole tables, or choose rows by moments or partitions, or leave the choice to `lake.rows`."""
+
+
+def test_rows_are_chosen_by_texts_through_lake_rows_only() -> None:
+    """Arrow cannot compare the texts of files that delta-rs has merged."""
+    assert {relative(path) for path in FILES if ".to_pyarrow_dataset()" in path.read_text()} <= NO_TEXTS

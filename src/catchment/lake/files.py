@@ -125,17 +125,16 @@ class Files:
             rows = opened.read([name for name in schema.names if name in known], use_threads=False)
             count = opened.metadata.num_rows
         told = {self.part_column: pa.scalar(file.part), FILE: pa.scalar(file.number)}
-        columns = []
-        for field in schema:
+        places = {ROW: pa.array(np.arange(count, dtype=np.int32))}
+
+        def column(field: pa.Field) -> pa.ChunkedArray | pa.Array:
             if field.name in known:
-                columns.append(rows[field.name])
-            elif field.name == ROW:
-                columns.append(pa.array(np.arange(count, dtype=np.int32)))
-            elif field.name in told:
-                columns.append(pa.repeat(told[field.name].cast(field.type), count))
-            else:
-                columns.append(pa.nulls(count, field.type))
-        return _as(pa.table(columns, names=schema.names), schema)
+                return rows[field.name]
+            if field.name in told:
+                return pa.repeat(told[field.name].cast(field.type), count)
+            return places.get(field.name, pa.nulls(count, field.type))
+
+        return _as(pa.table([column(field) for field in schema], names=schema.names), schema)
 
     def _is_of(self, file: File) -> pc.Expression:
         of_file = pc.field(FILE) == pa.scalar(file.number, pa.int32())
