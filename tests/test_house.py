@@ -121,9 +121,10 @@ def test_only_settings_reads_the_environment() -> None:
     assert readers == {"settings.py"}
 
 
-NO_TEXTS = {"lake/check.py", "lake/compare.py", "lake/erase.py", "lake/merge.py", "lake/rows.py", "project/trace.py"} | {
-    "project/forget.py", "activate/state.py"
-}  # fmt: skip
+NO_TEXTS = {
+    *("activate/state.py", "lake/check.py", "lake/compare.py", "lake/erase.py", "lake/merge.py", "lake/rows.py"),
+    *("project/forget.py", "project/trace.py"),
+}
 """They read whole tables, or choose rows by moments or partitions, or leave the choice to `lake.rows`."""
 
 
