@@ -1,4 +1,6 @@
-{{ config(unique_key=["domain_userid", "user_id", "purpose", "is_choice"], tags=["always"]) }}
+{{ config(
+  unique_key=["domain_userid", "user_id", "purpose", "is_choice"], partition_by="told_week", is_kept=true, tags=["always"]
+) }}
 {#- Grain: what one cookie (or, without one, one user) said last of one purpose; '*' is every purpose that is not named. It only
     grows. `is_choice` is false of what is no choice: a banner that waits, a legal basis that a page names. -#}
 {%- set told = [
@@ -29,6 +31,6 @@ ranked as (
 
 select
   domain_userid, user_id, purpose, is_choice, granted, status, basis, document_version, expires_tstamp, told_tstamp,
-  event_id
+  event_id, {{ week_of("cast(told_tstamp as date)") }} as told_week
 from ranked
 where recency = 1

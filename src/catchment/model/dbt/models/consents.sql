@@ -1,5 +1,5 @@
 {{ config(
-  unique_key=["person_id", "purpose"], tags=["always"],
+  unique_key=["person_id", "purpose"], partition_by="told_week", is_kept=true, tags=["always"],
   scope="person_id in (select person_id from touched_consents)"
 ) }}
 {#- Grain: one person and one purpose that they were ever asked for or told of. What they said last holds; a word on every
@@ -66,15 +66,20 @@ held as (
     coalesce(named.expires_tstamp <= current_timestamp, false) as is_over
   from named
   left join sweeps on sweeps.person_id = named.person_id
+),
+
+last_words as (
+  select
+    person_id, purpose,
+    granted and not is_swept and not is_over as granted,
+    case when is_swept then swept_status when granted and is_over then 'expired' else status end as status,
+    case when is_swept then swept_basis else basis end as basis,
+    case when is_swept then swept_version else document_version end as document_version,
+    case when is_swept then null else expires_tstamp end as expires_tstamp,
+    case when is_swept then swept_tstamp else told_tstamp end as told_tstamp,
+    case when is_swept then swept_event_id else event_id end as event_id
+  from held
 )
 
-select
-  person_id, purpose,
-  granted and not is_swept and not is_over as granted,
-  case when is_swept then swept_status when granted and is_over then 'expired' else status end as status,
-  case when is_swept then swept_basis else basis end as basis,
-  case when is_swept then swept_version else document_version end as document_version,
-  case when is_swept then null else expires_tstamp end as expires_tstamp,
-  case when is_swept then swept_tstamp else told_tstamp end as told_tstamp,
-  case when is_swept then swept_event_id else event_id end as event_id
-from held
+select *, {{ week_of("cast(told_tstamp as date)") }} as told_week
+from last_words

@@ -46,12 +46,11 @@ logins as (
 )
 {%- if traits %},
 {%- set names = ["domain_userid", "user_id", "trait", "source", "slot", "told", "told_tstamp", "event_id"] %}
-{%- set identifiers = source("lake", "identity_identifiers") %}
-{%- set of_people = rows_with(identifiers, "person_id", touched, ["person_id", "kind", "value"]) %}
 {%- set of_cookies = rows_with(ref("user_traits"), "domain_userid", "select domain_userid from " ~ ref("touched_users"), names) %}
-{%- set their_users = "select value from " ~ of_people ~ " as of_people where kind = 'user_id'" %}
-{%- set of_users = rows_with(ref("user_traits"), "user_id", their_users, names) %}
-{%- set all_users = "select user_id from " ~ of_cookies ~ " as of_cookies union " ~ their_users %}
+{%- set users -%}
+  select value from {{ source("lake", "identity_touched") }} where kind = 'user_id' and person_id in ({{ touched }})
+{%- endset %}
+{%- set of_users = rows_with(ref("user_traits"), "user_id", users, names) %}
 
 concerned as (
   select * from {{ of_cookies }} as of_cookies
@@ -63,7 +62,7 @@ owned as (
   select coalesce(logged_in.person_id, mapping.person_id, traits.domain_userid) as person_id, traits.*
   from concerned as traits
   left join {{ ref("user_mapping") }} as mapping on mapping.domain_userid = traits.domain_userid
-  left join {{ rows_with(identifiers, "value", all_users, ["value", "kind", "person_id"]) }} as logged_in
+  left join {{ source("lake", "identity_touched") }} as logged_in
     on logged_in.kind = 'user_id' and logged_in.value = traits.user_id
 ),
 

@@ -1,4 +1,6 @@
-{{ config(unique_key=["domain_userid", "user_id", "trait", "source", "slot"], tags=["always"]) }}
+{{ config(
+  unique_key=["domain_userid", "user_id", "trait", "source", "slot"], partition_by="told_week", is_kept=true, tags=["always"]
+) }}
 {#- Grain: one trait of one cookie and user ('' for none), by what of it may survive (`model.traits` of the settings): one value
     of each source where sources have ranks, one of each value and day where the most frequent survives, else one. It only grows,
     so it reads events as they came, not as sessions count them: which of those count can change when more come. -#}
@@ -25,6 +27,8 @@ ranked as (
   from told
 )
 
-select domain_userid, user_id, trait, source, slot, told, told_tstamp, event_id
+select
+  domain_userid, user_id, trait, source, slot, told, told_tstamp, event_id,
+  {{ week_of("cast(told_tstamp as date)") }} as told_week
 from ranked
 where recency = 1
