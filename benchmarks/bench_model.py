@@ -2,14 +2,16 @@
 
 A longer history is more days of the same site. Of a hundred sessions, sixty are of a new cookie; the others are of one
 that was seen before: a gap of one session is as likely as one ten times as long, up to half a year. So on a history of
-10 million events about 70 of the 1,000 new sessions are of cookies that were not seen for a week. Each new cookie says
-what it consents to, and from each visit a trait is kept.
+10 million events about 70 of the 1,000 new sessions are of cookies that were not seen for a week.
+
+With --told each new cookie says what it consents to, and of each visit a trait is kept.
 
 Seconds are those of the processor, which other work on the machine disturbs least. The first build after a full one
 cuts the files that it touches into smaller ones, which the others find: their median is told.
 
 python benchmarks/bench_model.py                      # 50,000 and 500,000 events
-python benchmarks/bench_model.py --short 1000000 --factor 10
+python benchmarks/bench_model.py --short 1000000 --factor 20
+python benchmarks/bench_model.py --short 1000000 --factor 20 --told
 """
 
 import argparse
@@ -44,9 +46,8 @@ REMEMBERED_DAYS = 180
 LAST_DAY = datetime(2026, 6, 30, tzinfo=UTC)
 PAGE = "contexts_com_snowplowanalytics_snowplow_web_page_1"
 CONSENT = "unstruct_event_com_snowplowanalytics_snowplow_consent_preferences_1"
-SETTINGS = ModelSettings(
-    conversions=[{"name": "signed_up", "condition": "event_name = 'sign_up'"}], traits={"campaign": "mkt_source"}
-)
+SETTINGS = ModelSettings(conversions=[{"name": "signed_up", "condition": "event_name = 'sign_up'"}])
+TOLD = ModelSettings(conversions=SETTINGS.conversions, traits={"campaign": "mkt_source"})
 DRAW = """
 with sessions as (
     select s, case
@@ -81,7 +82,7 @@ inner join sessions on sessions.s = n // $per_session
 """
 
 
-def draw_events(first: int, last: int, start: datetime) -> pa.Table:
+def draw_events(first: int, last: int, start: datetime, *, told: bool = False) -> pa.Table:
     connection = duckdb.connect()
     connection.execute("set timezone = 'UTC'")
     values = {
@@ -100,45 +101,45 @@ def draw_events(first: int, last: int, start: datetime) -> pa.Table:
     views = pa.StructArray.from_arrays([drawn["view_id"].combine_chunks()], names=["id"])
     offsets = pa.array(range(drawn.num_rows + 1), pa.int32())
     table = table.append_column(PAGE, pa.ListArray.from_arrays(offsets, views))
-    return table.append_column(CONSENT, drawn["consent"])
+    return table.append_column(CONSENT, drawn["consent"]) if told else table
 
 
-def fill(lake: Lake, events: int) -> datetime:
+def fill(lake: Lake, events: int, *, told: bool = False) -> datetime:
     """Append a history in daily-like batches; give when it begins."""
     start = LAST_DAY - timedelta(days=events / PER_DAY)
     for first in range(0, events, 500_000):
-        lake.append("events", draw_events(first, min(events, first + 500_000), start))
+        lake.append("events", draw_events(first, min(events, first + 500_000), start, told=told))
     return start
 
 
-def rebuild(folder: Path, lake: Lake) -> float:
+def rebuild(folder: Path, lake: Lake, settings: ModelSettings = SETTINGS) -> float:
     began = time.process_time()
-    build(lake, open_engine(LakeSettings(), folder), SETTINGS, folder)
+    build(lake, open_engine(LakeSettings(), folder), settings, folder)
     return time.process_time() - began
 
 
-def measure(events: int, folder: Path) -> dict[str, float]:
+def measure(events: int, folder: Path, *, told: bool) -> dict[str, float]:
     """Build a history anew, then what is new four times, and tell what both cost."""
     lake = Lake.open(LakeSettings(), folder)
-    start = fill(lake, events)
+    start, settings = fill(lake, events, told=told), TOLD if told else SETTINGS
     began = time.monotonic()
-    whole, took = rebuild(folder, lake), time.monotonic() - began
+    whole, took = rebuild(folder, lake, settings), time.monotonic() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
     rounds = []
     for number in range(ROUNDS):
         first = events + number * NEW_EVENTS - NEW_EVENTS // 20
-        lake.append("events", draw_events(first, first + NEW_EVENTS, start))
+        lake.append("events", draw_events(first, first + NEW_EVENTS, start, told=told))
         before = set((folder / "lake").rglob("*.parquet"))
-        rounds.append(rebuild(folder, lake))
+        rounds.append(rebuild(folder, lake, settings))
     written = sum(path.stat().st_size for path in set((folder / "lake").rglob("*.parquet")) - before)
     news = statistics.median(rounds[1:])
     return {"whole": whole, "took": took, "peak": peak, "first": rounds[0], "news": news, "written": written / 1e6}
 
 
-def measured_alone(events: int) -> dict[str, float]:
+def measured_alone(events: int, *, told: bool) -> dict[str, float]:
     """Measure in a process of its own, whose memory is nobody else's."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, __file__, "--alone", str(events), "--folder", folder]
+        command = [sys.executable, __file__, "--alone", str(events), "--folder", folder, *(["--told"] if told else [])]
         told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
         return dict(json.loads(told.splitlines()[-1]))
 
@@ -147,13 +148,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--short", type=int, default=50_000, help="events of the shorter history")
     parser.add_argument("--factor", type=int, default=10, help="how many times as long the longer one is")
+    parser.add_argument("--told", action="store_true", help="with consents and traits")
     parser.add_argument("--alone", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.alone:
-        print(json.dumps(measure(chosen.alone, chosen.folder)))
+        print(json.dumps(measure(chosen.alone, chosen.folder, told=chosen.told)))
         return
-    rows = {events: measured_alone(events) for events in (chosen.short, chosen.short * chosen.factor)}
+    rows = {events: measured_alone(events, told=chosen.told) for events in (chosen.short, chosen.short * chosen.factor)}
     heads = f"{'history':>12} {'all anew, s':>12} {'elapsed, s':>11} {'peak, GB':>9}"
     print(f"{heads} {'first':>6} {'10,000 new, s':>14} {'MB':>6}")
     for events, row in rows.items():

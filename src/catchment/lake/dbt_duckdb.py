@@ -35,6 +35,7 @@ class Plugin(BasePlugin):  # type: ignore[misc]
         self.connection: duckdb.DuckDBPyConnection | None = None
         self.standing: dict[str, Standing] = {}
         self.index = KeyIndex(self.folder / KEYS)
+        self.seen: dict[str, Files] = {}
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
         """Show dbt every table of the lake, models of earlier builds among them, and what is to be built."""
@@ -79,6 +80,7 @@ class Plugin(BasePlugin):  # type: ignore[misc]
                     rows = cursor.execute(f'select * from "{config["built"]}"').to_arrow_reader(ROWS_PER_BATCH)
                     self.lake.overwrite(name, rows, partition_by=config["partition_by"])
             view_table(self.connection, self.lake, name)
+            self.seen.pop(name, None)
             if name == MAPPING:
                 show_moves(cursor, self.lake, self.plan["mapping_versions"])
 
@@ -86,16 +88,16 @@ class Plugin(BasePlugin):  # type: ignore[misc]
         """Make a table `looked_up` of the rows with one of some keys; those of few are found by the index."""
         columns, column, keys = config["columns"], config["column"], config["keys"]
         count = cursor.execute(f"select count(*) from ({keys}) as asked").fetchall()[0][0]
-        rows = f'"{name}"' if count > FEW_KEYS else "found"
-        if count <= FEW_KEYS:
-            files = Files(self.lake.delta(name), self.lake.folder(name))
+        rows = "found" if 0 < count <= FEW_KEYS else f'"{name}"'
+        if 0 < count <= FEW_KEYS:
+            files = self.seen[name] = self.seen.get(name) or Files(self.lake.delta(name), self.lake.folder(name))
             places = self.index.find(cursor, name, files, files.all, column, keys)
             some = [file for file in files.all if file.number in places]
             told = zip(some, files.each(some, columns), strict=True)
             held = [only(rows, places[file.number]) for file, rows in told]
             cursor.register("found", pa.concat_tables([files.read([], columns), *held]))
         names = ", ".join(f'"{told}"' for told in columns)
-        chosen = f'select {names} from {rows} where "{column}" in ({keys})'
+        chosen = f"select {names} from {rows} where " + (f'"{column}" in ({keys})' if count else "false")
         cursor.execute(f'create or replace table "{config["looked_up"]}" as {chosen}')
         cursor.unregister("found")
 

@@ -1,5 +1,6 @@
 {{ config(
-  unique_key=["domain_userid", "user_id", "purpose", "is_choice"], partition_by="told_week", is_kept=true, tags=["always"]
+  unique_key=["domain_userid", "user_id", "purpose", "is_choice"], partition_by="told_week", few_rows=10000, is_kept=true,
+  tags=["always"]
 ) }}
 {#- Grain: what one cookie (or, without one, one user) said last of one purpose; '*' is every purpose that is not named. It only
     grows. `is_choice` is false of what is no choice: a banner that waits, a legal basis that a page names. -#}

@@ -1,5 +1,5 @@
 {{ config(
-  unique_key=["person_id", "purpose"], partition_by="told_week", is_kept=true, tags=["always"],
+  unique_key=["person_id", "purpose"], partition_by="told_week", few_rows=10000, is_kept=true, tags=["always"],
   scope="person_id in (select person_id from touched_consents)"
 ) }}
 {#- Grain: one person and one purpose that they were ever asked for or told of. What they said last holds; a word on every
