@@ -85,21 +85,30 @@ class Plugin(BasePlugin):  # type: ignore[misc]
                 show_moves(cursor, self.lake, self.plan["mapping_versions"])
 
     def _look_up(self, cursor: duckdb.DuckDBPyConnection, name: str, config: dict[str, Any]) -> None:
-        """Make a table `looked_up` of the rows with one of some keys; those of few are found by the index."""
+        """Make a table `looked_up` of the rows with one of some keys."""
         columns, column, keys = config["columns"], config["column"], config["keys"]
         count = cursor.execute(f"select count(*) from ({keys}) as asked").fetchall()[0][0]
-        rows = "found" if 0 < count <= FEW_KEYS else f'"{name}"'
-        if 0 < count <= FEW_KEYS:
-            files = self.seen[name] = self.seen.get(name) or Files(self.lake.delta(name), self.lake.folder(name))
-            places = self.index.find(cursor, name, files, files.all, column, keys)
-            some = [file for file in files.all if file.number in places]
-            told = zip(some, files.each(some, columns), strict=True)
-            held = [only(rows, places[file.number]) for file, rows in told]
-            cursor.register("found", pa.concat_tables([files.read([], columns), *held]))
+        rows = f'"{name}"'
+        if count <= FEW_KEYS:
+            rows = "found"
+            cursor.register(rows, self._find(cursor, name, config, is_asked=bool(count)))
         names = ", ".join(f'"{told}"' for told in columns)
-        chosen = f"select {names} from {rows} where " + (f'"{column}" in ({keys})' if count else "false")
+        chosen = f'select {names} from {rows} where "{column}" in ({keys})'
         cursor.execute(f'create or replace table "{config["looked_up"]}" as {chosen}')
         cursor.unregister("found")
+
+    def _find(
+        self, cursor: duckdb.DuckDBPyConnection, name: str, config: dict[str, Any], *, is_asked: bool
+    ) -> pa.Table:
+        """Read the rows that may have one of the keys; where none is asked for, that takes no look at the index."""
+        columns = config["columns"]
+        files = self.seen[name] = self.seen.get(name) or Files(self.lake.delta(name), self.lake.folder(name))
+        places = {}
+        if is_asked:
+            places = self.index.find(cursor, name, files, files.all, config["column"], config["keys"])
+        some = [file for file in files.all if file.number in places]
+        told = zip(some, files.each(some, columns), strict=True)
+        return pa.concat_tables([files.read([], columns), *(only(rows, places[file.number]) for file, rows in told)])
 
     def _refuse_to_lose(self, name: str, config: dict[str, Any]) -> None:
         """Raise where a table that stands would be replaced by the rows that are new, as dbt did not find it."""
