@@ -6,15 +6,18 @@
     purpose holds for those it does not name. A consent that has run out when the build runs is granted no longer. -#}
 {%- set touched = "select person_id from " ~ ref("touched_consents") -%}
 {%- set statements = ref("consent_statements") -%}
-{%- set mapping = ref("user_mapping") -%}
+{%- set by_cookie, by_user = ref("user_mapping"), ref("user_mapping") -%}
 {%- if is_incremental() %}
 {%- set names = [
   "domain_userid", "user_id", "purpose", "is_choice", "granted", "status", "basis", "document_version", "expires_tstamp",
   "told_tstamp", "event_id",
 ] -%}
-{%- set theirs = rows_with(mapping, "person_id", touched, ["person_id", "domain_userid", "user_id"]) -%}
+{%- set owner = ["person_id", "domain_userid", "user_id"] -%}
+{%- set theirs = rows_with(ref("user_mapping"), "person_id", touched, owner) -%}
 {%- set cookies = "select domain_userid from " ~ theirs ~ " as theirs union " ~ touched -%}
 {%- set logins = "select user_id from " ~ theirs ~ " as theirs union " ~ touched -%}
+{%- set by_cookie = rows_with(ref("user_mapping"), "domain_userid", cookies, owner) -%}
+{%- set by_user = rows_with(ref("user_mapping"), "user_id", logins, owner) -%}
 {%- set statements -%}
   (
     select * from {{ rows_with(ref("consent_statements"), "domain_userid", cookies, names) }} as of_cookies
@@ -24,7 +27,7 @@
 {%- endset -%}
 {%- endif %}
 with users as (
-  select distinct user_id, person_id from {{ mapping }}
+  select distinct user_id, person_id from {{ by_user }} as mapping
 ),
 
 told as (
@@ -32,7 +35,7 @@ told as (
     coalesce(cookies.person_id, users.person_id, nullif(statements.domain_userid, ''), statements.user_id) as person_id,
     statements.*
   from {{ statements }} as statements
-  left join {{ ref("user_mapping") }} as cookies on cookies.domain_userid = statements.domain_userid
+  left join {{ by_cookie }} as cookies on cookies.domain_userid = statements.domain_userid
   left join users on statements.domain_userid = '' and users.user_id = statements.user_id
 ),
 
