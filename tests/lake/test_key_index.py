@@ -102,3 +102,11 @@ def test_another_version_of_the_engine_has_other_hashes(
     monkeypatch.setattr(key_index, "_ENGINE", 7)
     files = files_of(lake)
     assert find(KeyIndex(tmp_path / KEYS), cursor, files, "id", "select 1") == places(files, "id", 1)
+
+
+def test_an_index_that_cannot_be_read_is_made_anew(
+    lake: Lake, cursor: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    (tmp_path / KEYS).write_bytes(b"no database at all" * 100)
+    files = files_of(lake)
+    assert find(KeyIndex(tmp_path / KEYS), cursor, files, "id", "select 1") == places(files, "id", 1)

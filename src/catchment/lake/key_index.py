@@ -30,16 +30,19 @@ create table if not exists hashes (tbl text, col text, path text, hashes blob, p
 
 
 class KeyIndex:
-    """The hashes of the keys of files; without a path they are forgotten with the object."""
+    """The hashes of the keys of files; without a path they are forgotten with the object.
+
+    A file that is no database any more is removed, and its hashes are made anew.
+    """
 
     def __init__(self, path: Path | None = None) -> None:
-        self._known = sqlite3.connect(path or ":memory:", check_same_thread=False)
-        self._known.execute("pragma journal_mode = wal")
-        self._known.execute("pragma synchronous = normal")
-        if self._known.execute("pragma user_version").fetchone()[0] != _ENGINE:
-            self._known.execute("drop table if exists hashes")
-            self._known.execute(f"pragma user_version = {_ENGINE}")
-        self._known.execute(_MADE)
+        try:
+            self._known = _opened(path)
+        except sqlite3.DatabaseError as error:
+            if path is None or isinstance(error, sqlite3.OperationalError):
+                raise
+            forget_keys(path.parent)
+            self._known = _opened(path)
 
     def find(
         self, cursor: duckdb.DuckDBPyConnection, table: str, files: Files, among: Sequence[File], column: str, keys: str
@@ -94,6 +97,17 @@ class KeyIndex:
         rows = ((table, column, path, some.tobytes()) for path, some in hashes.items())
         with self._known:
             self._known.executemany("insert or replace into hashes values (?, ?, ?, ?)", rows)
+
+
+def _opened(path: Path | None) -> sqlite3.Connection:
+    known = sqlite3.connect(path or ":memory:", check_same_thread=False)
+    known.execute("pragma journal_mode = wal")
+    known.execute("pragma synchronous = normal")
+    if known.execute("pragma user_version").fetchone()[0] != _ENGINE:
+        known.execute("drop table if exists hashes")
+        known.execute(f"pragma user_version = {_ENGINE}")
+    known.execute(_MADE)
+    return known
 
 
 def _hash(
